@@ -1,0 +1,1 @@
+"""The command `lastword`: the outermost layer, free to call all the others."""

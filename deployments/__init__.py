@@ -1,0 +1,1 @@
+"""What runs the flow: Prefect's server and worker, and their profile."""

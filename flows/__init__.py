@@ -1,0 +1,1 @@
+"""The scheduled flow and the task runner that maps its tasks on one event loop."""

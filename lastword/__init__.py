@@ -1,0 +1,1 @@
+"""The work itself: newest post in, chat status out. No Prefect in here."""

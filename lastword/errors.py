@@ -1,0 +1,40 @@
+"""Everything that can go wrong with an account, as one small tree.
+
+A message is for the user: it says what happened and what to do, and holds no secret.
+Sources and publishers raise only these and never retry: the Prefect task owns retries.
+"""
+
+from datetime import datetime
+
+
+class LastWordError(Exception):
+    """Base of the tree; `str(error)` is the message shown to people."""
+
+
+class Transient(LastWordError):
+    """Worth another try within this task run: a timeout, a reset, a 502."""
+
+
+class Deferred(LastWordError):
+    """Not in this run, and not the account's fault: a rate limit, a host that is down.
+
+    Args:
+        message: what happened.
+        until: when to look again (aware); None means at the next run.
+    """
+
+    def __init__(self, message: str, until: datetime | None = None) -> None:
+        super().__init__(message)
+        self.until = until
+
+
+class Rejected(LastWordError):
+    """Credentials or address are wrong: the account waits for its owner, untried until then."""
+
+
+class Gone(LastWordError):
+    """Suspended, deleted, deactivated or moved: look again rarely, come back by itself."""
+
+
+class Systemic(LastWordError):
+    """The program itself is in trouble (its key, its database): stop the run, blame no account."""

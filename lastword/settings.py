@@ -1,0 +1,65 @@
+"""Everything that can be set, by environment variables named `LASTWORD_…`."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _default_data_dir() -> Path:
+    return Path("~/.local/share/lastword").expanduser()
+
+
+class Settings(BaseSettings):
+    """Built at the start of a command or run, never at import."""
+
+    model_config = SettingsConfigDict(env_prefix="LASTWORD_", extra="ignore")
+
+    data_dir: Path = Field(default_factory=_default_data_dir)
+    """Database, key and Prefect's own files live here."""
+    database_url: str | None = None
+    """SQLAlchemy URL; None: SQLite in the data directory."""
+    key: SecretStr | None = None
+    """The key that seals secrets; wins over the key file."""
+    key_file: Path | None = None
+    """None: `key` in the data directory."""
+
+    concurrency: int = Field(default=200, ge=1, le=10_000)
+    """Accounts under way at once."""
+    logins: int = Field(default=50, ge=1, le=1_000)
+    """XMPP logins under way at once, over all servers."""
+    failure_threshold: float = Field(default=0.2, ge=0, le=1)
+    """A run in which a greater share of accounts failed is Failed, not Degraded."""
+    retry_seconds: float = Field(default=5, ge=0, le=600)
+    """Wait before the first retry of a task run; the second waits twice as long."""
+
+    http_deadline: float = Field(default=20, gt=0, le=300)
+    """Seconds for one fetch, from first byte sent to last byte read, redirects included."""
+    xmpp_deadline: float = Field(default=30, gt=0, le=300)
+    """Seconds for one login, from connecting to being in session."""
+    xmpp_answer_deadline: float = Field(default=15, gt=0, le=300)
+    """Seconds for the server to answer one request within a session."""
+
+    contact: str = ""
+    """Address in our User-Agent, for the people who run the servers that we ask."""
+    allow_hosts: frozenset[str] = frozenset()
+    """`host:port` pairs that may be private addresses or plain http, as JSON list or commas."""
+    ca_file: Path | None = None
+    """PEM certificates trusted beside the system's, for posts and for XMPP."""
+    xmpp_servers: dict[str, str] = Field(default_factory=dict)
+    """XMPP domain → `host:port` to connect to instead of what DNS says, as JSON object."""
+
+    @field_validator("data_dir", "key_file", "ca_file")
+    @classmethod
+    def _expand(cls, path: Path | None) -> Path | None:
+        return path.expanduser() if path else None
+
+    @property
+    def database(self) -> str:
+        """The database's SQLAlchemy URL, with its async driver."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir}/lastword.db"
+
+    @property
+    def key_path(self) -> Path:
+        """Where the key file is, or would be."""
+        return self.key_file or self.data_dir / "key"

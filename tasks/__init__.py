@@ -1,0 +1,1 @@
+"""The Prefect tasks: choose accounts, sync one account, report the run."""
