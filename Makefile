@@ -1,0 +1,48 @@
+# Every target installs what it needs: a virtual environment with locked packages, and Prosody
+# (Debian's package, its service neither started nor enabled).
+#   make demo            the main job, end to end, on loopback; stays until Ctrl-C
+#   make demo ONCE=1     the same, leaves by itself     PEOPLE=800 for more people
+#   make test            the tests                      TESTS=tests/test_sync.py for some
+#   make check           lint, types, direction of imports
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PEOPLE ?= 25
+TESTS ?= tests
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check format lock clean
+
+demo: $(VENV)/.installed
+	@scripts/install-debian prosody
+	@$(BIN)/python -m demo --people $(PEOPLE) $(if $(ONCE),--once)
+
+test: $(VENV)/.installed
+	@scripts/install-debian prosody
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
+
+check: $(VENV)/.installed
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.installed
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+$(VENV)/.installed: requirements/dev.txt requirements/uv.txt pyproject.toml
+	@scripts/install-venv $(PYTHON) $(VENV)
+	@touch $@
+
+# Hash-pinned and without index addresses, so that any mirror serves.
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
+lock: $(VENV)/.installed
+	$(BIN)/$(LOCK) $(UPGRADE) pyproject.toml --group dev -o requirements/dev.txt
+	$(BIN)/$(LOCK) $(UPGRADE) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
+	echo uv | $(BIN)/$(LOCK) $(UPGRADE) - -o requirements/uv.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
