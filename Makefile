@@ -1,5 +1,6 @@
 # Every target installs what it needs: a virtual environment with locked packages, and Prosody
 # (Debian's package, its service neither started nor enabled).
+#   make install         only the virtual environment, with the command `lastword`
 #   make demo            the main job, end to end, on loopback; stays until Ctrl-C
 #   make demo ONCE=1     the same, leaves by itself     PEOPLE=800 for more people
 #   make test            the tests                      TESTS=tests/test_sync.py for some
@@ -12,7 +13,12 @@ PEOPLE ?= 25
 TESTS ?= tests
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format lock clean
+.PHONY: help install demo test check format lock clean
+
+help:
+	@sed -n 's/^#  //p' Makefile
+
+install: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	@scripts/install-debian prosody

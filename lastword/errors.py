@@ -38,3 +38,7 @@ class Gone(LastWordError):
 
 class Systemic(LastWordError):
     """The program itself is in trouble (its key, its database): stop the run, blame no account."""
+
+
+class Defect(LastWordError):
+    """A bug of ours, caught so that it costs one account one run."""

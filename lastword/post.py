@@ -11,7 +11,7 @@ class Post:
 
     Attributes:
         id: the source's own identifier (Atom id, RSS guid, Mastodon status id).
-        text: plain text, line breaks as "\\n"; the warning instead where there is one.
+        text: plain text with line breaks; the warning instead where there is one.
         url: where people read it, or None.
         time: when it was published (aware), or None where the source does not say.
         warning: the content warning, or None.

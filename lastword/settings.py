@@ -24,8 +24,8 @@ class Settings(BaseSettings):
     key_file: Path | None = None
     """None: `key` in the data directory."""
 
-    concurrency: int = Field(default=200, ge=1, le=10_000)
-    """Accounts under way at once."""
+    concurrency: int = Field(default=200, ge=1, le=1_000)
+    """Connections to the servers of posts at once."""
     logins: int = Field(default=50, ge=1, le=1_000)
     """XMPP logins under way at once, over all servers."""
     failure_threshold: float = Field(default=0.2, ge=0, le=1)

@@ -21,6 +21,9 @@ class Health(StrEnum):
 class Account(SQLModel, table=True):
     """Wiring, set by people, then what runs remember and report about it."""
 
+    # A run under way must not take a new account for the removed one that it was given.
+    __table_args__ = {"sqlite_autoincrement": True}
+
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(unique=True, index=True, max_length=64)
     source: str = Field(max_length=2048)
@@ -32,29 +35,31 @@ class Account(SQLModel, table=True):
     """The password, sealed by `lastword.secrets` for this account and server."""
     template: str = Field(default="{text}", max_length=512)
     active: bool = Field(default=True, index=True)
-    created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)  # type: ignore[call-overload]
-    edited_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
+    edited_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
     """When people last changed the wiring: a run that began before must not judge the new one."""
 
-    health: Health = Field(default=Health.OK, sa_type=words(Health))  # type: ignore[call-overload]
-    health_since: datetime = Field(default_factory=now, sa_type=UTCDateTime)  # type: ignore[call-overload]
+    health: Health = Field(default=Health.OK, sa_type=words(Health))
+    health_since: datetime = Field(default_factory=now, sa_type=UTCDateTime)
     failures: int = 0
     """Failed outcomes in a row."""
-    due_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)  # type: ignore[call-overload]
+    due_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)
     """Not tried before this moment; None: at every run."""
 
     published_status: str | None = Field(default=None, sa_type=Text)
     published_post_id: str | None = Field(default=None, sa_type=Text)
-    published_at: datetime | None = Field(default=None, sa_type=UTCDateTime)  # type: ignore[call-overload]
+    published_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     source_memory: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     """What the source keeps between runs (ETag, resolved id, last post): assign, never mutate."""
     session_memory: str | None = Field(default=None, sa_type=Text)
     """What the publisher keeps between runs, sealed: a saved session is a secret too."""
 
-    last_run_id: int | None = Field(default=None, foreign_key="run.id", index=True)
-    last_outcome: OutcomeKind | None = Field(default=None, sa_type=words(OutcomeKind))  # type: ignore[call-overload]
+    last_run_id: int | None = Field(
+        default=None, foreign_key="run.id", ondelete="SET NULL", index=True
+    )
+    last_outcome: OutcomeKind | None = Field(default=None, sa_type=words(OutcomeKind))
     last_error: str | None = Field(default=None, max_length=32)
     """The error's class name in `lastword.errors`, where the outcome came of one."""
     last_reason: str | None = Field(default=None, sa_type=Text)
     last_carrier: str | None = Field(default=None, max_length=32)
-    last_at: datetime | None = Field(default=None, sa_type=UTCDateTime)  # type: ignore[call-overload]
+    last_at: datetime | None = Field(default=None, sa_type=UTCDateTime)

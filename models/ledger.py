@@ -26,10 +26,10 @@ class LedgerEntry(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     run_id: int = Field(foreign_key="run.id", ondelete="CASCADE")
     account_id: int = Field(foreign_key="account.id", ondelete="CASCADE", index=True)
-    kind: OutcomeKind = Field(sa_type=words(OutcomeKind))  # type: ignore[call-overload]
+    kind: OutcomeKind = Field(sa_type=words(OutcomeKind))
     error: str | None = Field(default=None, max_length=32)
     reason: str = Field(default="", sa_type=Text)
     carrier: str | None = Field(default=None, max_length=32)
     post_id: str | None = Field(default=None, sa_type=Text)
     seconds: float = 0.0
-    at: datetime = Field(default_factory=now, sa_type=UTCDateTime, index=True)  # type: ignore[call-overload]
+    at: datetime = Field(default_factory=now, sa_type=UTCDateTime, index=True)

@@ -11,11 +11,13 @@ from models.types import UTCDateTime, now
 class Run(SQLModel, table=True):
     """`ended_at` None means under way, or that its process died."""
 
+    __table_args__ = {"sqlite_autoincrement": True}
+
     id: int | None = Field(default=None, primary_key=True)
     flow_run_id: str | None = Field(default=None, max_length=36, index=True)
     which: str = Field(max_length=16)
-    started_at: datetime = Field(default_factory=now, sa_type=UTCDateTime, index=True)  # type: ignore[call-overload]
-    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)  # type: ignore[call-overload]
+    started_at: datetime = Field(default_factory=now, sa_type=UTCDateTime, index=True)
+    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     state: str = Field(default="Running", max_length=16)
     message: str = Field(default="", sa_type=Text)
     due: int = 0

@@ -1,0 +1,170 @@
+"""`lastword accounts …`: adding and changing one account."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from cli.ask import ask_password, confirm
+from cli.errors import EXIT_FAILED, EXIT_OK, UsageError
+from cli.output import say
+from lastword import accounts
+from lastword.secrets import Keyring
+from lastword.settings import Settings
+from lastword.wiring import WITHOUT_PASSWORD, Wiring, checked
+from models.database import Database
+
+app = App(name="accounts", help="Add, change and list accounts.")
+app.command("cli.accounts_list:list_", name="list", help="List accounts.")
+app.command("cli.accounts_list:show", name="show", help="Show one account.")
+app.command("cli.accounts_files:import_", name="import", help="Import accounts from a file.")
+app.command("cli.accounts_files:export", name="export", help="Export accounts, without secrets.")
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+@app.command
+async def add(
+    name: str,
+    source: str,
+    jid: str,
+    /,
+    *,
+    template: str = "{text}",
+    publisher: str = "login",
+    password_stdin: Flag = False,
+) -> int:
+    """Add an account. The password is asked for, or read from stdin or LASTWORD_PASSWORD.
+
+    Args:
+        name: What to call the account: letters, digits and . _ @ + -
+        source: Where the posts are, such as mastodon:alice@social.example
+        jid: Whose status to set, such as alice@chat.example
+        template: How a post becomes a status, of {text}, {url} and {source}.
+        publisher: On whose authority to connect.
+        password_stdin: Read the password from stdin.
+    """
+    wiring = Wiring(
+        name=_checked("name", name),
+        source=_checked("source", source),
+        jid=_checked("jid", jid),
+        template=_checked("template", template),
+        publisher=_checked("publisher", publisher),
+    )
+    settings = Settings()
+    async with Database.open(settings.database) as database:
+        await accounts.check_free(database, wiring.name)
+        keyring, password = None, None
+        if wiring.publisher not in WITHOUT_PASSWORD:
+            keyring = await open_keyring(settings, database)
+            password = ask_password(f"Password of {wiring.jid}", stdin=password_stdin)
+        await accounts.add(database, wiring, password=password, keyring=keyring)
+    say(f"Added {wiring.name}: {wiring.source} → {wiring.jid}, due at the next run")
+    return EXIT_OK
+
+
+@app.command
+async def edit(  # noqa: PLR0913 (one option for each column)
+    name: str,
+    /,
+    *,
+    source: str | None = None,
+    jid: str | None = None,
+    template: str | None = None,
+    publisher: str | None = None,
+    rename: str | None = None,
+    password: Flag = False,
+    password_stdin: Flag = False,
+) -> int:
+    """Change an account; one that waits for its owner is tried again at the next run.
+
+    Args:
+        name: The account.
+        source: New source address.
+        jid: New JID; on another server it needs its password too.
+        template: New template.
+        publisher: New publisher.
+        rename: New name.
+        password: Ask for a new password (or take LASTWORD_PASSWORD).
+        password_stdin: Read a new password from stdin.
+    """
+    given = {"name": rename, "source": source, "jid": jid}
+    given |= {"template": template, "publisher": publisher}
+    changes = {field: _checked(field, text) for field, text in given.items() if text is not None}
+    settings = Settings()
+    if not changes and not password and not password_stdin:
+        raise UsageError("nothing to change: see `lastword accounts edit --help`")
+    async with Database.open(settings.database) as database:
+        account = await accounts.find(database, name)
+        keyring, secret = None, None
+        if password or password_stdin:
+            keyring = await open_keyring(settings, database)
+            jid = changes.get("jid", account.jid)
+            secret = ask_password(f"New password of {jid}", stdin=password_stdin)
+        account = await accounts.edit(
+            database, account.name, changes, password=secret, keyring=keyring
+        )
+    say(f"Changed {account.name}")
+    return EXIT_OK
+
+
+@app.command
+async def pause(name: str, /) -> int:
+    """Leave an account out of runs until it is resumed.
+
+    Args:
+        name: The account.
+    """
+    async with Database.open(Settings().database) as database:
+        account = await accounts.pause(database, name)
+    say(f"Paused {account.name}")
+    return EXIT_OK
+
+
+@app.command
+async def resume(name: str, /) -> int:
+    """Take a paused account into runs again.
+
+    Args:
+        name: The account.
+    """
+    async with Database.open(Settings().database) as database:
+        account = await accounts.resume(database, name)
+    say(f"Resumed {account.name}")
+    return EXIT_OK
+
+
+@app.command
+async def remove(name: str, /, *, yes: Flag = False, dry_run: Flag = False) -> int:
+    """Remove an account, its password and its history; its status stays as it is.
+
+    Args:
+        name: The account.
+        yes: Do not ask.
+        dry_run: Only say what would be removed.
+    """
+    async with Database.open(Settings().database) as database:
+        account = await accounts.find(database, name)
+        what = f"{account.name} ({account.source} → {account.jid})"
+        if dry_run:
+            say(f"Would remove {what}")
+            return EXIT_OK
+        if not yes and not confirm(f"Remove {what} and its history?", otherwise="add --yes"):
+            say("Nothing was removed")
+            return EXIT_FAILED
+        await accounts.remove(database, account.name)
+    say(f"Removed {account.name}")
+    return EXIT_OK
+
+
+async def open_keyring(settings: Settings, database: Database) -> Keyring:
+    """Return the keyring, which is the database's own: another one would spoil the account."""
+    keyring = Keyring.load(settings)
+    await keyring.check(database)
+    return keyring
+
+
+def _checked(field: str, text: str) -> str:
+    try:
+        return checked(field, text)
+    except ValueError as error:
+        raise UsageError(str(error)) from None

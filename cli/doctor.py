@@ -1,0 +1,62 @@
+"""`lastword doctor`: is everything that a run needs there, and does it work?"""
+
+import os
+from dataclasses import asdict
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.markup import escape
+
+from cli.errors import EXIT_FAILED, EXIT_OK
+from cli.output import print_json
+from deployments.profile import client_environment
+from deployments.whereabouts import api_in_use
+from lastword.checkup import Finding, Level, checkup
+from lastword.settings import Settings
+
+_MARKS = {Level.OK: "[green]✓[/]", Level.WARNING: "[yellow]![/]", Level.TROUBLE: "[red]✗[/]"}
+
+
+async def doctor(
+    name: str | None = None, *, json: Annotated[bool, Parameter(negative="")] = False
+) -> int:
+    """Check data directory, database, key, TLS, DNS, clock, one login, and Prefect's server.
+
+    Exit code: 0 if nothing is in trouble, 1 otherwise.
+
+    Args:
+        name: The account whose login is tried; one that is well, if none is named.
+        json: Print the findings as JSON.
+    """
+    settings = Settings()
+    console = Console(highlight=False)
+    findings = []
+
+    def tell(finding: Finding) -> None:
+        findings.append(finding)
+        if not json:
+            text = f"[bold]{escape(finding.about)}[/]: {escape(finding.text)}"
+            console.print(f"{_MARKS[finding.level]} {text}", soft_wrap=True)
+
+    async for finding in checkup(settings, name):
+        tell(finding)
+    tell(await _prefect(settings))
+    if json:
+        print_json([asdict(finding) for finding in findings])
+    trouble = any(finding.level is Level.TROUBLE for finding in findings)
+    return EXIT_FAILED if trouble else EXIT_OK
+
+
+async def _prefect(settings: Settings) -> Finding:
+    api = api_in_use(settings.data_dir)
+    if api is None:
+        text = "`lastword up` is not running here, so nothing is scheduled"
+        return Finding("Prefect", Level.WARNING, text)
+    # Prefect reads its environment when it is first imported.
+    os.environ.update(client_environment(settings.data_dir / "prefect", api))
+    from deployments.server import answers  # noqa: PLC0415
+
+    if await answers(api):
+        return Finding("Prefect", Level.OK, f"its server answers at {api}")
+    return Finding("Prefect", Level.TROUBLE, f"no server answers at {api}: see `lastword up`")

@@ -1,0 +1,117 @@
+"""`lastword run`: one run now, in this process, with the flow that the schedule uses."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cli.errors import EXIT_DEGRADED, EXIT_FAILED, EXIT_OK
+from cli.output import print_json
+from deployments.profile import client_environment
+from deployments.whereabouts import api_in_use
+from lastword import runs
+from lastword.advice import advice
+from lastword.runs import Tally, Which
+from lastword.services import open_services
+from lastword.settings import Settings
+from models import OutcomeKind
+from models.database import Database
+
+
+def run(
+    *accounts: str,
+    which: Literal["due", "failed", "all"] = "due",
+    force: bool = False,
+    dry_run: bool = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Run once now: the same flow as the schedule's, each account a task run in Prefect's UI.
+
+    Exit code: 0 Completed, 3 Degraded (some accounts failed), 1 Failed or not run at all.
+
+    Args:
+        accounts: Names: exactly these accounts.
+        which: Accounts that are due, those that failed last time, or all active ones.
+        force: Publish even where nothing changed.
+        dry_run: Do everything but publish, and record nothing.
+        json: Print the result as JSON.
+    """
+    settings = Settings()
+    names = list(accounts) or None
+    # Meets a missing key, a database of another version or an unknown name before Prefect starts.
+    asyncio.run(_check(settings, Which(which), names))
+
+    # Prefect reads its environment when it is first imported.
+    os.environ.update(
+        client_environment(settings.data_dir / "prefect", api_in_use(settings.data_dir))
+    )
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")
+    with _bar(quiet=json) as listener:
+        from flows.run_here import run_here  # noqa: PLC0415 (for the reason above)
+
+        ended = run_here(which, names, force=force, dry_run=dry_run, listener=listener)
+    found = asyncio.run(_found(settings, ended.flow_run_id))
+    if json:
+        print_json(
+            {
+                "state": ended.state,
+                "message": ended.message,
+                "flow_run_id": ended.flow_run_id,
+                "due": found.due,
+                "counts": {kind.value: found.counts.get(kind, 0) for kind in OutcomeKind},
+                "failures": [asdict(failure) for failure in found.failures],
+            }
+        )
+    else:
+        _show(ended.state, ended.message, found)
+    return {"Completed": EXIT_OK, "Degraded": EXIT_DEGRADED}.get(ended.state, EXIT_FAILED)
+
+
+async def _check(settings: Settings, which: Which, names: list[str] | None) -> None:
+    async with open_services(settings) as services:
+        await runs.choose(services.database, which, names)
+
+
+async def _found(settings: Settings, flow_run_id: str | None) -> Tally:
+    """Return the run's tally by our own tables: empty for a dry run, which leaves none."""
+    async with Database.open(settings.database) as database:
+        return await runs.tally_of(database, flow_run_id)
+
+
+@contextmanager
+def _bar(*, quiet: bool) -> Iterator[Callable[[int, Mapping[str, int]], None]]:
+    """Show a progress bar on stderr while accounts are done, and yield what moves it."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, disable=quiet
+    ) as progress:
+        bar = progress.add_task("Starting", total=None)
+
+        def move(total: int, seen: Mapping[str, int]) -> None:
+            said = ", ".join(f"{number} {name}" for name, number in sorted(seen.items()))
+            progress.update(bar, total=total, completed=sum(seen.values()), description=said)
+
+        yield move
+
+
+def _show(state: str, message: str, found: Tally) -> None:
+    console = Console()
+    colour = {"Completed": "green", "Degraded": "yellow"}.get(state, "red")
+    console.print(f"[bold {colour}]{state}[/]: {message}", highlight=False)
+    if found.failures:
+        table = Table("Account", "What happened", "What to do", box=None, header_style="bold")
+        for one in found.failures:
+            table.add_row(one.name, one.reason, advice(one.error, one.name))
+        console.print(table)

@@ -1,0 +1,109 @@
+"""`lastword up`: Prefect's server, the worker and the schedule, in the foreground."""
+
+import asyncio
+import os
+import signal
+import sys
+
+from rich.console import Console
+
+from cli.errors import EXIT_FAILED, EXIT_OK, UsageError
+from deployments.processes import Child
+from deployments.profile import client_environment
+from deployments.whereabouts import known
+from lastword import runs
+from lastword.services import open_services
+from lastword.settings import Settings
+from models import Run
+from models.database import Database
+from models.schema import upgrade
+from models.types import now
+
+NEWS = 2.0
+"""Seconds between two looks for runs that ended."""
+
+
+def up(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 4200,
+    server: str | None = None,
+) -> int:
+    """Run everything until Ctrl-C: Prefect's server with its UI, the worker, the schedule.
+
+    Brings the database up to date first. Logs are in `logs/` in the data directory.
+
+    Args:
+        host: Address that Prefect's server listens on; it asks for no password, so keep it local.
+        port: Port of Prefect's server and its UI.
+        server: API address of a Prefect server of your own, such as http://prefect:4200/api.
+    """
+    settings = Settings()
+    asyncio.run(_prepare(settings))
+    api = server or f"http://{host}:{port}/api"
+    # Prefect reads its environment when it is first imported.
+    os.environ.update(client_environment(settings.data_dir / "prefect", api))
+    return asyncio.run(_up(settings, host, port, server))
+
+
+async def _prepare(settings: Settings) -> None:
+    async with Database.open(settings.database, check=False) as database:
+        await upgrade(database)
+    async with open_services(settings):
+        pass
+
+
+async def _up(settings: Settings, host: str, port: int, server: str | None) -> int:
+    from deployments.server import ServerTrouble  # noqa: PLC0415 (imports Prefect: see above)
+
+    console = Console(highlight=False)
+    serving = asyncio.create_task(_serve(settings, host, port, server, console))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    try:
+        ended = await serving
+    except ServerTrouble as error:
+        raise UsageError(str(error)) from None
+    except asyncio.CancelledError:
+        console.print("Stopped.")
+        return EXIT_OK
+    print(f"lastword: {ended.name} ended unexpectedly: read {ended.log}", file=sys.stderr)  # noqa: T201
+    return EXIT_FAILED
+
+
+async def _serve(
+    settings: Settings, host: str, port: int, server: str | None, console: Console
+) -> Child:
+    """Run everything; return the first of our processes that ended by itself."""
+    from deployments.up import up as everything  # noqa: PLC0415
+
+    console.print("Starting the worker …" if server else "Starting Prefect's server and a worker …")
+    async with everything(settings.data_dir, host=host, port=port, server=server) as running:
+        console.print(f"[bold green]Last Word is up[/]: {running.ui}")
+        console.print("Due accounts are synced every 30 minutes. Ctrl-C stops everything.")
+        with known(settings.data_dir, running.api):
+            news = asyncio.create_task(_tell_runs(settings, console))
+            try:
+                return await running.until_one_ends()
+            finally:
+                news.cancel()
+                console.print("Stopping …")
+
+
+async def _tell_runs(settings: Settings, console: Console) -> None:
+    """Print one line for each run that ends."""
+    async with Database.open(settings.database) as database:
+        told = max((run.id or 0 for run in await runs.ended_after(database, 0)), default=0)
+        while True:
+            await asyncio.sleep(NEWS)
+            for run in await runs.ended_after(database, told):
+                told = run.id or told
+                console.print(_line(run))
+
+
+def _line(run: Run) -> str:
+    ended = run.ended_at or now()
+    seconds = (ended - run.started_at).total_seconds()
+    colour = {"Completed": "green", "Degraded": "yellow"}.get(run.state, "red")
+    when = ended.astimezone().strftime("%H:%M:%S")
+    return f"{when}  [{colour}]{run.state}[/]  {run.message}  ({seconds:.1f} s)"

@@ -1,0 +1,1 @@
+"""The demo: made-up people, their posts, and everything that turns these into statuses."""

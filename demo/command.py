@@ -1,0 +1,85 @@
+"""The command `lastword` as people type it, on the demo's own data directory."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+COMMAND = Path(sys.executable).with_name("lastword")
+
+
+class CommandFailed(Exception):
+    """A command ended with an exit code other than 0."""
+
+
+class LastWord:
+    """`lastword …` with an environment of its own: nothing of the user's is touched."""
+
+    def __init__(self, data_dir: Path, settings: Mapping[str, str]) -> None:
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("LASTWORD_", "PREFECT_"))
+        }
+        self._environment = {**inherited, "LASTWORD_DATA_DIR": str(data_dir), **settings}
+
+    async def __call__(self, *arguments: str, stdin: str = "") -> str:
+        """Run a command and return what it printed.
+
+        Raises:
+            CommandFailed: its exit code was not 0; the message is what it said.
+        """
+        process = await asyncio.create_subprocess_exec(
+            COMMAND,
+            *arguments,
+            env=self._environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, errors = await process.communicate(stdin.encode())
+        if process.returncode:
+            said = errors.decode(errors="replace").strip()
+            raise CommandFailed(f"lastword {arguments[0]}: exit {process.returncode}: {said}")
+        return output.decode()
+
+    @asynccontextmanager
+    async def up(self, port: int, deadline: float) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Run `lastword up` for the length of the block; it is up when the block begins.
+
+        Args:
+            port: for Prefect's server.
+            deadline: seconds until it says that it is up.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *(COMMAND, "up", "--port", str(port)),
+            env=self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            # Ctrl-C goes to the whole foreground group: the demo ends it in its own time.
+            start_new_session=True,
+        )
+        if process.stdout is None:  # pragma: no cover: a pipe was asked for
+            raise AssertionError
+        try:
+            async with asyncio.timeout(deadline):
+                while line := await process.stdout.readline():
+                    if b"is up" in line:
+                        break
+                else:
+                    raise CommandFailed("lastword up: ended at its start")
+            reader = asyncio.create_task(_drain(process.stdout))
+            yield process
+            reader.cancel()
+        finally:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+            await process.wait()
+
+
+async def _drain(stream: asyncio.StreamReader) -> None:
+    while await stream.readline():
+        pass

@@ -1,0 +1,107 @@
+"""Prefect's HTTP API as its UI uses it: start a run, follow it, read its task runs."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+PAGE = 200
+EVERY = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A run's state: its type, and the name and message that the UI shows."""
+
+    type: str
+    name: str
+    message: str
+
+
+class PrefectAPI:
+    """One Prefect server. An async context manager."""
+
+    def __init__(self, api: str) -> None:
+        self._http = httpx.AsyncClient(base_url=api, timeout=30, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    async def deployment(self, name: str) -> dict[str, Any]:
+        """Return a deployment by `flow/deployment`."""
+        found: dict[str, Any] = await self._call("GET", f"/deployments/name/{name}")
+        return found
+
+    async def start(self, deployment: str, parameters: Mapping[str, Any] | None = None) -> str:
+        """Start a run of a deployment and return its id."""
+        found = await self.deployment(deployment)
+        run = await self._call(
+            "POST",
+            f"/deployments/{found['id']}/create_flow_run",
+            json={"parameters": parameters or {}, "state": {"type": "SCHEDULED"}},
+        )
+        return str(run["id"])
+
+    async def state(self, flow_run: str) -> State:
+        """Return the present state of a flow run."""
+        run = await self._call("GET", f"/flow_runs/{flow_run}")
+        return _state(run)
+
+    async def end(self, flow_run: str, deadline: float) -> State:
+        """Return the final state of a flow run, within so many seconds."""
+        async with asyncio.timeout(deadline):
+            while True:
+                state = await self.state(flow_run)
+                if state.type in FINAL:
+                    return state
+                await asyncio.sleep(EVERY)
+
+    async def task_runs(self, flow_run: str) -> dict[str, State]:
+        """Return a flow run's task runs: name → state."""
+        runs = await self._all("/task_runs/filter", flow_run)
+        return {run["name"]: _state(run) for run in runs}
+
+    async def recorded(self, flow_run: str, count: int, deadline: float) -> dict[str, State]:
+        """Return the task runs once `count` of them are final: they arrive after the run's end."""
+        async with asyncio.timeout(deadline):
+            while True:
+                found = await self.task_runs(flow_run)
+                if sum(state.type in FINAL for state in found.values()) >= count:
+                    return found
+                await asyncio.sleep(EVERY)
+
+    async def artifacts(self, flow_run: str) -> dict[str, Any]:
+        """Return a flow run's artifacts: key → data."""
+        found = await self._all("/artifacts/filter", flow_run)
+        return {artifact["key"]: artifact["data"] for artifact in found}
+
+    async def _all(self, path: str, flow_run: str) -> list[Any]:
+        rows: list[Any] = []
+        wanted = {"flow_runs": {"id": {"any_": [flow_run]}}, "limit": PAGE}
+        while True:
+            page = await self._call("POST", path, json={**wanted, "offset": len(rows)})
+            rows += page
+            if len(page) < PAGE:
+                return rows
+
+    async def _call(self, method: str, path: str, **arguments: Any) -> Any:  # noqa: ANN401
+        reply = await self._http.request(method, path, **arguments)
+        reply.raise_for_status()
+        return reply.json()
+
+
+def _state(run: Mapping[str, Any]) -> State:
+    state = run.get("state") or {}
+    return State(state.get("type", ""), state.get("name", ""), state.get("message") or "")

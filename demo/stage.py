@@ -1,0 +1,113 @@
+"""The stage of the demo: a site of posts, a chat server, a data directory, accounts in it."""
+
+import asyncio
+import csv
+import io
+import json
+import socket
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_urlsafe
+from tempfile import TemporaryDirectory
+
+from demo.command import LastWord
+from demo.people import Person
+from demo.prosody import Prosody
+from demo.site import HOST, Site
+
+DOMAIN = "chat.example"
+CONTACT = "contact"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything that the story needs, on loopback and in one temporary directory."""
+
+    directory: Path
+    site: Site
+    prosody: Prosody
+    lastword: LastWord
+    contact_password: str
+
+
+@asynccontextmanager
+async def stage(people: Sequence[Person]) -> AsyncIterator[Stage]:
+    """Set the stage, and leave nothing of it behind.
+
+    Args:
+        people: who writes posts and has an account on the chat server.
+    """
+    passwords = {person.name: token_urlsafe(12) for person in people}
+    contact_password = token_urlsafe(12)
+    with TemporaryDirectory(prefix="lastword-demo-") as name:
+        directory = Path(name)
+        prosody = Prosody(
+            domain=DOMAIN,
+            users={**passwords, CONTACT: contact_password},
+            contacts={CONTACT: list(passwords)},
+        )
+        server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        prosody.certificate(HOST).configure_cert(server_tls)
+        with prosody:
+            async with Site(people, server_tls) as site:
+                lastword = LastWord(
+                    directory / "data",
+                    {
+                        "LASTWORD_ALLOW_HOSTS": json.dumps(sorted(site.allow_hosts)),
+                        "LASTWORD_CA_FILE": str(prosody.ca_file),
+                        "LASTWORD_XMPP_SERVERS": json.dumps(
+                            {DOMAIN: f"{prosody.host}:{prosody.port}"}
+                        ),
+                        "LASTWORD_CONTACT": "demo@lastword.example",
+                        # The host that never answers is waited for three times: keep it short.
+                        "LASTWORD_HTTP_DEADLINE": "4",
+                        "LASTWORD_RETRY_SECONDS": "1",
+                    },
+                )
+                await lastword("init")
+                await _add_accounts(lastword, directory, people, passwords, site)
+                yield Stage(directory, site, prosody, lastword, contact_password)
+
+
+async def _add_accounts(
+    lastword: LastWord,
+    directory: Path,
+    people: Sequence[Person],
+    passwords: dict[str, str],
+    site: Site,
+) -> None:
+    """Add the first person as one does by hand, and the others from a CSV file."""
+    rows = [
+        {
+            "name": person.name,
+            "source": site.source_address(person),
+            "jid": f"{person.name}@{DOMAIN}",
+            "password": "not the password" if person.wrong_password else passwords[person.name],
+        }
+        for person in people
+    ]
+    first, rest = rows[0], rows[1:]
+    await lastword(
+        *("accounts", "add", first["name"], first["source"], first["jid"], "--password-stdin"),
+        stdin=first["password"],
+    )
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(first))
+    writer.writeheader()
+    writer.writerows(rest)
+    file = directory / "people.csv"
+    file.touch(mode=0o600)
+    await asyncio.to_thread(file.write_text, text.getvalue(), encoding="utf-8")
+    await lastword("accounts", "import", str(file))
+    file.unlink()
+
+
+def free_port() -> int:
+    """Return a port on loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,59 @@
+"""The settings that Prefect runs with, as environment variables. Tuned for a run of hundreds.
+
+The batch sizes matter: at Prefect's default of 1 the recorder needs a further 37 s to show 1,000
+task runs, and drops what overflows its queue (docs/decisions/0003-prefect-profile.md).
+"""
+
+from pathlib import Path
+
+WORK_POOL = "lastword"
+DEPLOYMENT = "sync-accounts/every-30-minutes"
+
+_QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+}
+
+_RECORDER = {
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "500",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "200",
+}
+
+_RETENTION = {
+    # 800 accounts leave 0.67 GB a day; task runs are vacuumed only where this says so.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "P7D",
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P2D",
+}
+
+
+def client_environment(home: Path, api: str | None) -> dict[str, str]:
+    """Return the environment of a process that talks to a Prefect server.
+
+    Args:
+        home: directory for Prefect's own files.
+        api: the server's API address, like `http://127.0.0.1:4200/api`; None: a server that
+            lives as long as the process, on the database in `home`.
+    """
+    where = {"PREFECT_API_URL": api} if api else {"PREFECT_SERVER_EPHEMERAL_ENABLED": "true"}
+    return {**_QUIET, **_RECORDER, "PREFECT_HOME": str(home), **where}
+
+
+def server_environment(home: Path, api: str) -> dict[str, str]:
+    """Return the environment of the Prefect server that answers at `api`."""
+    return {
+        **client_environment(home, api),
+        **_RETENTION,
+        # The UI runs in a browser and asks this address: the default names port 4200.
+        "PREFECT_SERVER_UI_API_URL": api,
+    }
+
+
+def worker_environment(home: Path, api: str) -> dict[str, str]:
+    """Return the environment of the worker: it looks for manual reruns every 2 s."""
+    return {**client_environment(home, api), "PREFECT_WORKER_QUERY_SECONDS": "2"}

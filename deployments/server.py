@@ -1,0 +1,88 @@
+"""A Prefect server: asked whether it is there, given our work pool and deployments."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.exceptions import ObjectAlreadyExists
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from deployments.profile import WORK_POOL
+
+PREFECT_YAML = Path(__file__).parent.parent / "prefect.yaml"
+
+
+class ServerTrouble(Exception):
+    """Prefect's server cannot be used; the message says what to do."""
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Tell whether a server could listen there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+async def answers(api: str) -> bool:
+    """Tell whether a Prefect server answers at this API address."""
+    with temporary_settings({PREFECT_API_URL: api}):
+        async with get_client() as client:
+            return await client.api_healthcheck() is None
+
+
+async def wait_until_it_answers(api: str, deadline: float) -> None:
+    """Wait for a server that is starting.
+
+    Args:
+        api: its API address.
+        deadline: seconds to wait.
+
+    Raises:
+        ServerTrouble: it did not answer in time.
+    """
+    try:
+        async with asyncio.timeout(deadline):
+            # Another process's port: there is nothing to await but its answer.
+            while not await answers(api):  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        raise ServerTrouble(f"no Prefect server answers at {api}") from None
+
+
+async def set_up(api: str, environment: Mapping[str, str], log: Path) -> None:
+    """Make the work pool and the deployments of prefect.yaml; doing it again changes nothing.
+
+    Args:
+        api: the server's API address.
+        environment: variables for Prefect's command.
+        log: file for what Prefect says about it.
+
+    Raises:
+        ServerTrouble: the deployments were refused.
+    """
+    with temporary_settings({PREFECT_API_URL: api}):
+        async with get_client() as client:
+            with suppress(ObjectAlreadyExists):
+                await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
+    with log.open("wb") as output:  # noqa: ASYNC230 (a local file, opened once)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "prefect", "--no-prompt"),
+            *("deploy", "--all", "--prefect-file", str(PREFECT_YAML)),
+            cwd=PREFECT_YAML.parent,
+            env={**os.environ, **environment},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    if await process.wait():
+        raise ServerTrouble(f"Prefect refused the deployments of {PREFECT_YAML.name}: read {log}")

@@ -1,0 +1,108 @@
+"""`lastword up`: server, worker and deployment in one foreground process, ended together."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployments import profile
+from deployments.processes import Child, child
+from deployments.server import ServerTrouble, port_is_free, set_up, wait_until_it_answers
+
+START = 120.0
+"""Seconds for Prefect's server to answer: it builds its database at the first start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """What is running.
+
+    Attributes:
+        api: the API address of Prefect's server.
+        ui: the address for a browser.
+        children: our processes; when one ends, all do.
+    """
+
+    api: str
+    ui: str
+    children: tuple[Child, ...]
+
+    async def until_one_ends(self) -> Child:
+        """Return the first of our processes that ended, which none should."""
+        waits = {asyncio.create_task(one.process.wait()): one for one in self.children}
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return waits[done.pop()]
+
+
+@asynccontextmanager
+async def up(
+    data_dir: Path, *, host: str = "127.0.0.1", port: int = 4200, server: str | None = None
+) -> AsyncIterator[Up]:
+    """Run everything for the length of the block.
+
+    Args:
+        data_dir: Prefect's files go to `prefect/` in it, logs to `logs/`.
+        host: address that our Prefect server listens on.
+        port: its port.
+        server: API address of an existing Prefect server, used instead of our own.
+
+    Raises:
+        ServerTrouble: the port is taken, or the server does not answer.
+    """
+    home, logs = data_dir / "prefect", data_dir / "logs"
+    api = server.rstrip("/") if server else f"http://{host}:{port}/api"
+    logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        children = []
+        if server is None:
+            children.append(await stack.enter_async_context(_server(home, logs, host, port, api)))
+            await _answering(children[0], api)
+        else:
+            await wait_until_it_answers(api, 10)
+        await set_up(api, profile.client_environment(home, api), logs / "deploy.log")
+        children.append(await stack.enter_async_context(_worker(home, logs, api)))
+        yield Up(api, api.removesuffix("/api"), tuple(children))
+
+
+async def _answering(started: Child, api: str) -> None:
+    """Wait for the server, but not for one that has ended."""
+    answer = asyncio.create_task(wait_until_it_answers(api, START))
+    end = asyncio.create_task(started.process.wait())
+    try:
+        await asyncio.wait((answer, end), return_when=asyncio.FIRST_COMPLETED)
+        if end.done():
+            raise ServerTrouble(f"Prefect's server ended at its start: read {started.log}")
+        await answer
+    finally:
+        answer.cancel()
+        end.cancel()
+
+
+@asynccontextmanager
+async def _server(home: Path, logs: Path, host: str, port: int, api: str) -> AsyncIterator[Child]:
+    if not port_is_free(host, port):
+        raise ServerTrouble(
+            f"port {port} is taken: `--port N` for another, or `--server URL` if it is Prefect"
+        )
+    command = (sys.executable, "-m", "prefect", "server", "start", "--host", host)
+    environment = profile.server_environment(home, api)
+    async with child(
+        "Prefect's server", (*command, "--port", str(port)), environment, logs / "server.log"
+    ) as process:
+        yield process
+
+
+@asynccontextmanager
+async def _worker(home: Path, logs: Path, api: str) -> AsyncIterator[Child]:
+    command = (sys.executable, "-m", "prefect", "worker", "start", "--type", "process")
+    environment = profile.worker_environment(home, api)
+    async with child(
+        "the worker", (*command, "--pool", profile.WORK_POOL), environment, logs / "worker.log"
+    ) as process:
+        yield process

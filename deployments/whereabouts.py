@@ -1,0 +1,40 @@
+"""Where `lastword up` is, for other commands on the same data directory."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_FILE = "up.json"
+
+
+@contextmanager
+def known(data_dir: Path, api: str) -> Iterator[None]:
+    """Leave word, for the length of the block, of the Prefect server in use here.
+
+    Args:
+        data_dir: ours.
+        api: the server's API address.
+    """
+    file = data_dir / _FILE
+    file.write_text(json.dumps({"pid": os.getpid(), "api": api}))
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def api_in_use(data_dir: Path) -> str | None:
+    """Return the API address of the Prefect server to use from here, or None.
+
+    `PREFECT_API_URL` wins; else a `lastword up` that is alive on this data directory.
+    """
+    if told := os.environ.get("PREFECT_API_URL"):
+        return told
+    try:
+        word = json.loads((data_dir / _FILE).read_text())
+        os.kill(word["pid"], 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(word["api"])

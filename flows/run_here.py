@@ -1,0 +1,43 @@
+"""One run in this process: the same flow, followed by whoever called."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from flows.progress import Listener, listening
+from flows.sync_accounts import sync_accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the flow run ended: its state's name and message, and its id in Prefect."""
+
+    state: str
+    message: str
+    flow_run_id: str | None
+
+
+def run_here(
+    which: Literal["due", "failed", "all"],
+    accounts: list[str] | None,
+    *,
+    force: bool,
+    dry_run: bool,
+    listener: Listener,
+) -> Ended:
+    """Run the flow once and return how it ended.
+
+    Args:
+        which: see the flow.
+        accounts: see the flow.
+        force: see the flow.
+        dry_run: see the flow.
+        listener: told of each account that is done.
+    """
+    with listening(listener):
+        state = sync_accounts(which, accounts, force, dry_run, return_state=True)
+    flow_run_id = state.state_details.flow_run_id
+    return Ended(
+        state.name or state.type.value,
+        state.message or "",
+        str(flow_run_id) if flow_run_id else None,
+    )

@@ -1,0 +1,150 @@
+"""What people do with accounts, without any terminal: each function is one transaction."""
+
+import unicodedata
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from lastword.rewire import rewire
+from lastword.secrets import Keyring
+from lastword.usage import UsageError
+from lastword.wiring import Wiring
+from models import Account, Health
+from models.database import Database
+
+
+async def find(database: Database, name: str) -> Account:
+    """Return the account of that name.
+
+    Raises:
+        UsageError: there is none; the message names one that is spelt alike.
+    """
+    async with database.session() as session:
+        return await _find(session, name)
+
+
+async def list_accounts(database: Database, health: Health | None = None) -> list[Account]:
+    """Return all accounts, or those of one health, by name."""
+    query = select(Account).order_by(Account.name)
+    if health:
+        query = query.where(Account.health == health)
+    async with database.session() as session:
+        return list(await session.exec(query))
+
+
+async def add(
+    database: Database,
+    wiring: Wiring,
+    *,
+    password: SecretStr | None = None,
+    keyring: Keyring | None = None,
+) -> Account:
+    """Add an account.
+
+    Args:
+        database: ours.
+        wiring: checked.
+        password: the user's, where the publisher needs one.
+        keyring: seals it; only needed with a password.
+
+    Raises:
+        UsageError: the name is taken.
+    """
+    async with database.session() as session:
+        account = Account(**wiring.values())
+        session.add(account)
+        await _flush(session, wiring.name)
+        if password and keyring:
+            account.secret = keyring.seal_password(account, password)
+        await session.commit()
+    return account
+
+
+async def check_free(database: Database, name: str) -> None:
+    """Return if no account has that name yet.
+
+    Raises:
+        UsageError: one has.
+    """
+    async with database.session() as session:
+        if (await session.exec(select(Account.id).where(Account.name == name))).first():
+            raise _taken(name)
+
+
+async def edit(
+    database: Database,
+    name: str,
+    changes: dict[str, Any],
+    *,
+    password: SecretStr | None = None,
+    keyring: Keyring | None = None,
+) -> Account:
+    """Change an account's wiring, with all that follows from it; see `rewire`.
+
+    Args:
+        database: ours.
+        name: the account's name.
+        changes: checked values by column of `Wiring`.
+        password: a new password.
+        keyring: seals it; only needed with a password.
+
+    Raises:
+        UsageError: there is no such account, its new name is taken, or its JID moves to another
+            server without the password for it.
+    """
+    async with database.session() as session:
+        account = await _find(session, name)
+        to = replace(Wiring.of(account), **changes)
+        try:
+            rewire(account, to, password=password, keyring=keyring)
+        except UsageError as error:
+            raise UsageError(f"{error}: add --password") from None
+        await _flush(session, to.name)
+        await session.commit()
+    return account
+
+
+async def pause(database: Database, name: str) -> Account:
+    """Leave an account out of runs until it is resumed. See `edit`."""
+    return await edit(database, name, {"active": False})
+
+
+async def resume(database: Database, name: str) -> Account:
+    """Take a paused account into runs again; what waits for its owner goes on waiting."""
+    return await edit(database, name, {"active": True})
+
+
+async def remove(database: Database, name: str) -> None:
+    """Remove an account, its password and its history. See `find`."""
+    async with database.session() as session:
+        await session.delete(await _find(session, name))
+        await session.commit()
+
+
+async def _find(session: AsyncSession, name: str) -> Account:
+    name = unicodedata.normalize("NFC", name)
+    if account := (await session.exec(select(Account).where(Account.name == name))).first():
+        return account
+    names = (await session.exec(select(Account.name).order_by(col(Account.name)))).all()
+    if close := get_close_matches(name, names, n=1):
+        raise UsageError(f"there is no account {name!r}: did you mean {close[0]!r}?")
+    raise UsageError(f"there is no account {name!r}: see `lastword accounts list`")
+
+
+async def _flush(session: AsyncSession, name: str) -> None:
+    try:
+        await session.flush()
+    except IntegrityError:
+        raise _taken(name) from None
+
+
+def _taken(name: str) -> UsageError:
+    return UsageError(
+        f"there is an account {name!r} already: choose another name,"
+        f" or change it by `lastword accounts edit {name}`"
+    )

@@ -1,0 +1,50 @@
+"""Source addresses: `kind:handle`, the one string that says where an account's posts are."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Self
+from urllib.parse import urlsplit
+
+from lastword.sources import SOURCES
+
+_EXAMPLE = "a source address is kind:handle, like mastodon:alice@social.example"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAddress:
+    """A source address in its normal form; `str()` gives the string.
+
+    Attributes:
+        kind: a name in `lastword.sources.SOURCES`.
+        handle: what the source calls it: a user, a URL.
+    """
+
+    kind: str
+    handle: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.handle}"
+
+    @property
+    def host(self) -> str:
+        """The host that is asked, with its port where one is given."""
+        return urlsplit(self.handle).netloc or self.handle.rpartition("@")[2]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the address that people typed.
+
+        Raises:
+            ValueError: it is none; the message says what a right one looks like.
+        """
+        kind, colon, handle = text.strip().partition(":")
+        kind, handle = kind.strip().lower(), handle.strip()
+        if not colon or not handle or kind in ("http", "https"):
+            raise ValueError(f"{_EXAMPLE} or feed:https://blog.example/feed.xml")
+        if kind not in SOURCES:
+            close = get_close_matches(kind, SOURCES, n=1)
+            guess = f": did you mean {close[0]!r}?" if close else ";"
+            raise ValueError(
+                f"unknown kind {kind[:32]!r}{guess} known kinds are {', '.join(SOURCES)}"
+            )
+        return cls(kind, SOURCES[kind].check(handle))

@@ -1,0 +1,94 @@
+"""One attempt at one account: load, sync, judge what went wrong, record the outcome."""
+
+import logging
+from pathlib import Path
+from time import monotonic
+from traceback import extract_tb
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from lastword.errors import Defect, Deferred, LastWordError, Rejected, Systemic, Transient
+from lastword.outcome import Outcome
+from lastword.record import Recorded, quarantine, record
+from lastword.runs import AccountRef
+from lastword.services import Services
+from lastword.sync import sync
+from models import Account, OutcomeKind
+from models.errors import DatabaseTrouble
+
+log = logging.getLogger(__name__)
+
+
+async def attempt(
+    ref: AccountRef,
+    run_id: int | None,
+    services: Services,
+    *,
+    last: bool,
+    force: bool = False,
+    dry_run: bool = False,
+) -> tuple[Outcome, Recorded]:
+    """Try one account once and record what became of it.
+
+    Args:
+        ref: the account.
+        run_id: the run; None (a dry run) records nothing but a refusal, which is never met twice.
+        services: what all accounts of a run share.
+        last: whether no retry follows, so that a Transient is the outcome.
+        force: publish even where nothing changed.
+        dry_run: do everything but publish.
+
+    Raises:
+        Transient: worth another attempt, and one follows.
+        Systemic: our own database failed, so nothing could be recorded.
+    """
+    began = monotonic()
+    try:
+        account = await _load(ref, services)
+        if account is None:
+            return Outcome(OutcomeKind.SKIPPED, "the account was removed meanwhile"), Recorded()
+        outcome = await _outcome(account, services, last=last, force=force, dry_run=dry_run)
+        if run_id is None:
+            if isinstance(outcome.error, Rejected):
+                await quarantine(services.database, account, outcome.error)
+            return outcome, Recorded()
+        recorded = await record(services.database, run_id, account, outcome, monotonic() - began)
+    except (SQLAlchemyError, DatabaseTrouble) as error:
+        services.trouble = Systemic(f"the database failed ({type(error).__name__}): see its log")
+        raise services.trouble from None
+    return outcome, recorded
+
+
+async def _load(ref: AccountRef, services: Services) -> Account | None:
+    async with services.database.session() as session:
+        return await session.get(Account, ref.id)
+
+
+async def _outcome(
+    account: Account, services: Services, *, last: bool, force: bool, dry_run: bool
+) -> Outcome:
+    if services.trouble:
+        return Outcome.of_error(Deferred(f"the run was stopped: {services.trouble}"))
+    try:
+        return await sync(account, services, force=force, dry_run=dry_run)
+    except Transient as error:
+        if not last:
+            raise
+        return Outcome.of_error(error)
+    except Systemic as error:
+        services.trouble = error
+        return Outcome.of_error(Deferred(f"the run was stopped: {error}"))
+    except LastWordError as error:
+        return Outcome.of_error(error)
+    except (SQLAlchemyError, DatabaseTrouble):
+        raise
+    except Exception as error:  # noqa: BLE001 (one account's surprise must not become another's)
+        return Outcome.of_error(_defect(error))
+
+
+def _defect(error: Exception) -> Defect:
+    """Name a surprise by type and place; its text stays out, for it may hold a secret."""
+    frame = extract_tb(error.__traceback__)[-1]
+    place = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
+    log.error("internal error: %s", place)
+    return Defect(f"internal error: {place}; please report it")

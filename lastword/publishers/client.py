@@ -1,0 +1,132 @@
+"""A client that logs in once: one attempt with one SASL mechanism, and one error where it fails.
+
+slixmpp 1.17 by itself tries again for ever, waits for ever for silent servers, tries a refused
+password again with other mechanisms, and takes for a session what it was offered without any
+login.
+"""
+
+import asyncio
+import ssl
+from typing import Any
+
+from slixmpp.xmlstream import StanzaBase
+
+from lastword.errors import Deferred, LastWordError, Transient
+from lastword.publishers import refusals
+from lastword.publishers.dns import Directory, Record
+from lastword.publishers.scram import MECHANISMS
+from lastword.publishers.stream import Stream
+
+
+class Client(Stream):
+    """One login: `log_in` once, `leave` where all is well, then `drop`.
+
+    Args:
+        jid: full JID, valid.
+        password: passes SASLprep.
+        tls: verifies certificates and names; shared by all.
+        directory: finds servers where no address is given.
+        answer_deadline: seconds for the server to answer one request.
+    """
+
+    def __init__(
+        self,
+        jid: str,
+        password: str,
+        *,
+        tls: ssl.SSLContext,
+        directory: Directory,
+        answer_deadline: float,
+    ) -> None:
+        super().__init__(
+            jid,
+            password,
+            tls=tls,
+            answer_deadline=answer_deadline,
+            plugin_config={"feature_mechanisms": {"use_mechs": set(MECHANISMS)}},
+        )
+        self._directory = directory
+        self._address_deadline = 0.0
+        self._in_session: asyncio.Future[None] = self.while_alive(self.loop.create_future())
+        self._unreached: LastWordError | None = None
+        self.add_event_handler("connection_failed", self._not_reached)
+        self.add_event_handler("ssl_invalid_chain", self._not_trusted)
+        self.add_event_handler("no_auth", self._no_mechanism)
+        self.add_event_handler("failed_auth", self._login_refused)
+        self.add_event_handler("session_start", self._session_offered)
+
+    async def log_in(self, address: tuple[str, int] | None, deadline: float) -> None:
+        """Connect, log in, and return in session.
+
+        Args:
+            address: host and port to connect to; None: where DNS says.
+            deadline: seconds for all of it.
+
+        Raises:
+            LastWordError: it did not come to a session.
+        """
+        # An address that swallows packets must leave time for the next one.
+        self._address_deadline = deadline / 3
+        # With an address slixmpp would try TLS without STARTTLS first, on the same port.
+        self.enable_direct_tls = address is None
+        try:
+            async with asyncio.timeout(deadline):
+                connecting = self.connect(*(address or (None, None)))
+                connecting.add_done_callback(self._connecting_ended)
+                self._tasks.add(connecting)
+                await self._in_session
+        except TimeoutError:
+            raise Transient(
+                f"{self.domain} did not complete a login within {deadline:g} s"
+            ) from None
+
+    async def get_dns_records(self, domain: str, port: int | None = None) -> list[Record]:
+        del port
+        return await self._directory.servers(domain)
+
+    async def _attempt_connection(self, *args: Any) -> bool:  # noqa: ANN401
+        try:
+            async with asyncio.timeout(self._address_deadline):
+                return await super()._attempt_connection(*args)
+        except TimeoutError as error:
+            self.event("connection_failed", error)
+            return False
+
+    def reschedule_connection_attempt(self) -> None:
+        self.fail(self._unreached or Transient(f"{self.domain} cannot be reached"))
+
+    def _connecting_ended(self, task: "asyncio.Future[Any]") -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, LastWordError):
+            self.fail(error)
+        elif error:
+            self.fail(refusals.of_connection(error, self.domain))
+
+    def _not_reached(self, reason: object) -> None:
+        # One address of several: a bad certificate at any of them says more than the last.
+        if not isinstance(self._unreached, Deferred):
+            self._unreached = refusals.of_connection(reason, self.domain)
+
+    def _not_trusted(self, error: ssl.SSLError) -> None:
+        self.fail(refusals.of_connection(error, self.domain))
+
+    def _no_mechanism(self, _: object) -> None:
+        missing = "a way to log in that we know" if self._is_encrypted() else "encryption"
+        self.fail(Deferred(f"{self.domain} does not offer {missing}: no password was sent"))
+
+    def _login_refused(self, failure: StanzaBase) -> None:
+        # Leaves slixmpp no other mechanism to try the same password with.
+        self.plugin["feature_mechanisms"].mech_list.clear()
+        jid = self.requested_jid.bare
+        self.fail(refusals.of_login(self.discreet(failure), jid, self.domain))
+
+    def _session_offered(self, _: object) -> None:
+        if not (self._is_encrypted() and self.authenticated):
+            self.fail(Deferred(f"{self.domain} offers a session without encryption or login"))
+        elif self.boundjid.bare != self.requested_jid.bare:
+            self.fail(Deferred(f"{self.domain} gave us another JID than {self.requested_jid.bare}"))
+        elif not self._in_session.done():
+            self._in_session.set_result(None)
+
+    def _is_encrypted(self) -> bool:
+        return isinstance(self.socket, ssl.SSLObject)

@@ -1,0 +1,32 @@
+"""SCRAM (RFC 5802) with the key derivation done in C.
+
+slixmpp's own takes 22 ms for 10,000 rounds, OpenSSL's 2 ms: with 800 logins in a run it is the
+greatest cost of all. Importing this module registers the mechanism in slixmpp's place.
+"""
+
+import hashlib
+
+from slixmpp.util.sasl.client import SASLCancelled, sasl_mech
+from slixmpp.util.sasl.mechanisms import SCRAM
+
+MECHANISMS = frozenset(
+    {"PLAIN"}
+    | {f"SCRAM-{name}{plus}" for name in ("SHA-1", "SHA-256", "SHA-512") for plus in ("", "-PLUS")}
+)
+"""What we log in with; slixmpp takes the best of what the server offers, PLAIN only within TLS."""
+
+ROUNDS = 500_000
+"""More than any server asks for; half a second in which nobody else gets a turn."""
+
+
+@sasl_mech(SCRAM.score)
+class QuickSCRAM(SCRAM):
+    def Hi(self, text: bytes, salt: bytes, iterations: int) -> bytes:  # type: ignore[override]  # noqa: N802
+        """Return the salted password: PBKDF2, as RFC 5802 section 2.2 defines it.
+
+        Raises:
+            SASLCancelled: the server asks for work that would hold up everybody else.
+        """
+        if iterations > ROUNDS:
+            raise SASLCancelled  # slixmpp sends an abort, the server answers with a failure
+        return hashlib.pbkdf2_hmac(self.hash_name.replace("SHA-", "sha"), text, salt, iterations)

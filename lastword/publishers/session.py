@@ -1,0 +1,98 @@
+"""One XMPP login, done right: an encrypted session within a deadline, or one error that says why.
+
+Nothing is left behind, however it ends: no task, no timer, no socket.
+"""
+
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from secrets import token_hex
+from typing import Any
+
+from slixmpp import JID, InvalidJID
+from slixmpp.util.sasl.client import saslprep
+from slixmpp.util.stringprep_profiles import StringPrepError
+
+from lastword.errors import Rejected
+from lastword.publishers.client import Client
+from lastword.publishers.dns import Directory
+
+# At level DEBUG slixmpp logs what it sends, passwords included; all else reaches us as an error.
+logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
+
+_LEAVE = 2.0
+
+
+@asynccontextmanager
+async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
+    jid: str,
+    password: str,
+    *,
+    tls: ssl.SSLContext,
+    address: tuple[str, int] | None,
+    deadline: float,
+    answer_deadline: float,
+    logins: AbstractAsyncContextManager[Any],
+    directory: Directory,
+) -> AsyncIterator[Client]:
+    """Log in, and close the stream when the block ends; at once where it ends by an error.
+
+    Args:
+        jid: bare JID.
+        password: sent by SCRAM; in plain only within TLS, where the server knows nothing better.
+        tls: decides which certificates are trusted; must verify them and their names.
+        address: host and port to connect to, with STARTTLS; None: where DNS says.
+        deadline: seconds from connecting to being in session.
+        answer_deadline: seconds for the server to answer one request within the session.
+        logins: entered while logging in, so that only so many do so at once.
+        directory: finds servers where no address is given.
+
+    Yields:
+        slixmpp's client, in session.
+
+    Raises:
+        Transient: the server is not reached, too slow, or ends the connection.
+        Deferred: its certificate or its policy forbids a login, whatever the account.
+        Rejected: it refused the password or the login; not to be tried again.
+        Gone: it has disabled the account.
+    """
+    if tls.verify_mode is not ssl.CERT_REQUIRED or not tls.check_hostname:
+        raise ValueError("the TLS context must verify certificates and names")
+    full_jid = _full_jid(jid)
+    _check_password(password, jid)
+    async with logins:
+        client = Client(
+            full_jid, password, tls=tls, directory=directory, answer_deadline=answer_deadline
+        )
+        try:
+            await client.log_in(address, deadline)
+        except BaseException:
+            await client.drop()
+            raise
+    try:
+        yield client
+        await client.leave(min(_LEAVE, answer_deadline))
+    finally:
+        await client.drop()
+
+
+def _full_jid(jid: str) -> str:
+    """Return the JID with a resource of our own, so that no two sessions are in conflict."""
+    try:
+        return JID(f"{JID(jid).bare}/lastword-{token_hex(4)}").full
+    except InvalidJID:
+        raise Rejected(
+            f"{jid} is not a JID: set the right one with `lastword accounts edit`"
+        ) from None
+
+
+def _check_password(password: str, jid: str) -> None:
+    """Check that a password is one that SASL can carry (RFC 4013)."""
+    try:
+        saslprep(password)
+    except (StringPrepError, UnicodeError):
+        raise Rejected(
+            f"the password of {jid} has a character that no XMPP server takes: set the right one"
+            " with `lastword accounts edit`"
+        ) from None

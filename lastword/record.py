@@ -1,0 +1,91 @@
+"""Recording an outcome: on the account for the latest run, in the ledger for history."""
+
+from dataclasses import dataclass
+
+from lastword.errors import Rejected
+from lastword.health import health_after
+from lastword.outcome import Outcome
+from models import Account, Health, LedgerEntry, OutcomeKind
+from models.database import Database
+from models.types import now
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What changed for the account's owner by this outcome."""
+
+    began_to_need_owner: bool = False
+    ceased_to_need_owner: bool = False
+
+
+async def record(
+    database: Database, run_id: int, synced: Account, outcome: Outcome, seconds: float
+) -> Recorded:
+    """Save an outcome in one transaction.
+
+    Args:
+        database: where to.
+        run_id: the run it belongs to.
+        synced: the account as it was loaded and worked on, detached.
+        outcome: what became of it.
+        seconds: how long it took.
+
+    Returns:
+        What this changed for the owner; nothing for an account that was removed meanwhile.
+    """
+    async with database.session() as session, session.begin():
+        account = await session.get(Account, synced.id)
+        if account is None or account.id is None or account.last_run_id == run_id:
+            return Recorded()
+        before = (account.last_outcome, account.last_error)
+        if account.edited_at == synced.edited_at:
+            _remember(account, synced, outcome)
+        account.last_run_id = run_id
+        account.last_outcome = outcome.kind
+        account.last_error = outcome.error_name
+        account.last_reason = outcome.reason
+        account.last_carrier = outcome.carrier or account.last_carrier
+        account.last_at = now()
+        if not (outcome.kind is OutcomeKind.UNCHANGED and before[0] is OutcomeKind.UNCHANGED):
+            session.add(_entry(run_id, account.id, outcome, seconds))
+    rejected, was_rejected = isinstance(outcome.error, Rejected), before[1] == Rejected.__name__
+    return Recorded(rejected and not was_rejected, was_rejected and outcome.error is None)
+
+
+async def quarantine(database: Database, refused: Account, error: Rejected) -> None:
+    """Note a refusal that was met outside a run, so that no run tries the same again."""
+    async with database.session() as session, session.begin():
+        account = await session.get(Account, refused.id)
+        if account is None or account.edited_at != refused.edited_at:
+            return
+        account.health, account.health_since = Health.NEEDS_OWNER, now()
+        account.last_error, account.last_reason = type(error).__name__, str(error)
+
+
+def _remember(account: Account, synced: Account, outcome: Outcome) -> None:
+    """Carry over what the run learnt; skipped when people changed the wiring meanwhile."""
+    account.source_memory = synced.source_memory
+    account.session_memory = synced.session_memory
+    if outcome.status is not None and outcome.post is not None:
+        account.published_status = outcome.status
+        account.published_post_id = outcome.post.id
+        account.published_at = now()
+    prognosis = health_after(outcome, health=account.health, failures=account.failures, now=now())
+    if prognosis.health is not account.health:
+        account.health_since = now()
+    account.health = prognosis.health
+    account.failures = prognosis.failures
+    account.due_at = prognosis.due_at
+
+
+def _entry(run_id: int, account_id: int, outcome: Outcome, seconds: float) -> LedgerEntry:
+    return LedgerEntry(
+        run_id=run_id,
+        account_id=account_id,
+        kind=outcome.kind,
+        error=outcome.error_name,
+        reason=outcome.reason,
+        carrier=outcome.carrier,
+        post_id=outcome.post.id if outcome.post else None,
+        seconds=round(seconds, 3),
+    )

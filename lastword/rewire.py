@@ -1,0 +1,75 @@
+"""Setting an account's wiring anew, with all that follows from it for health and memory."""
+
+from pydantic import SecretStr
+
+from lastword.jid import domain_of
+from lastword.secrets import Keyring
+from lastword.usage import UsageError
+from lastword.wiring import WITHOUT_PASSWORD, Wiring
+from models import Account, Health
+from models.types import now
+
+
+def check_password_needed(account: Account, to: Wiring, password: SecretStr | None) -> None:
+    """Check that a password is at hand where the new wiring needs another one.
+
+    A password belongs to one server: it is never shown to a second.
+
+    Raises:
+        UsageError: it is not; the message says for which server to give it.
+    """
+    before, after = domain_of(account.jid), domain_of(to.jid)
+    if before != after and account.secret and not password and to.publisher not in WITHOUT_PASSWORD:
+        raise UsageError(f"the saved password is for {before}: give the one for {after} with it")
+
+
+def rewire(
+    account: Account,
+    to: Wiring,
+    *,
+    password: SecretStr | None = None,
+    keyring: Keyring | None = None,
+) -> bool:
+    """Set an account's wiring; the caller commits.
+
+    What was refused may now be right: a changed source, JID, publisher or password ends the
+    quarantine. What was remembered of another source, or published for another JID, is dropped.
+
+    Args:
+        account: the row, flushed.
+        to: checked wiring.
+        password: a new password.
+        keyring: seals it; only needed with a password.
+
+    Returns:
+        Whether anything changed.
+
+    Raises:
+        UsageError: the JID moves to another server, and the password for it is missing.
+    """
+    check_password_needed(account, to, password)
+    changed = {field for field, value in to.values().items() if value != getattr(account, field)}
+    moved = domain_of(to.jid) != domain_of(account.jid)
+    for field in changed:
+        setattr(account, field, getattr(to, field))
+    if moved:
+        account.secret = None
+    if password and keyring:
+        account.secret = keyring.seal_password(account, password)
+        changed.add("secret")
+    if "source" in changed:
+        account.source_memory = {}
+    if changed & {"jid", "publisher"}:
+        account.session_memory = None
+    if changed & {"source", "jid", "publisher"}:
+        account.published_status = account.published_post_id = account.published_at = None
+    if changed & {"source", "jid", "publisher", "secret"}:
+        _end_quarantine(account)
+    return bool(changed)
+
+
+def _end_quarantine(account: Account) -> None:
+    account.edited_at = now()
+    if account.health is not Health.OK:
+        account.health, account.health_since = Health.OK, account.edited_at
+    account.failures, account.due_at = 0, None

@@ -1,0 +1,178 @@
+"""A run in our own tables: who is due, how it begins, how it ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, func, or_
+from sqlmodel import col, select
+
+from lastword.errors import LastWordError
+from models import Account, Health, LedgerEntry, OutcomeKind, Run
+from models.database import Database
+from models.types import now
+
+
+class Which(StrEnum):
+    """Which accounts a run is over."""
+
+    DUE = "due"
+    FAILED = "failed"
+    ALL = "all"
+
+
+class WrongChoice(LastWordError):
+    """Names that no run can be over: told before anything runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRef:
+    """A reference to an account: all that ever enters Prefect."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One line of a run's table of failures."""
+
+    name: str
+    error: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How a run ended by our own tables."""
+
+    due: int
+    counts: dict[OutcomeKind, int]
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def without_outcome(self) -> int:
+        """Accounts that were due and have no outcome: their task died; the next run repairs it."""
+        return self.due - sum(self.counts.values())
+
+
+def _chosen(which: Which) -> list[ColumnElement[bool]]:
+    active = col(Account.active).is_(True)
+    match which:
+        case Which.DUE:
+            due = or_(col(Account.due_at).is_(None), col(Account.due_at) <= now())
+            return [active, col(Account.health) != Health.NEEDS_OWNER, due]
+        case Which.FAILED:
+            return [active, col(Account.last_outcome) == OutcomeKind.FAILED]
+        case Which.ALL:
+            return [active]
+
+
+async def choose(
+    database: Database, which: Which, names: Sequence[str] | None = None
+) -> list[AccountRef]:
+    """Return references to the accounts that a run is over, in the order of their names.
+
+    Args:
+        database: ours.
+        which: which accounts; ignored where names are given.
+        names: exactly these accounts.
+
+    Raises:
+        WrongChoice: a name is unknown, or its account is paused.
+    """
+    query = select(Account.id, Account.name, Account.active).order_by(Account.name)
+    if names is None:
+        query = query.where(*_chosen(which))
+    else:
+        query = query.where(col(Account.name).in_(names))
+    async with database.session() as session:
+        rows = (await session.exec(query)).all()
+    if names is not None:
+        _check_names(names, {name: active for _, name, active in rows})
+    return [AccountRef(key, name) for key, name, _ in rows if key is not None]
+
+
+def _check_names(names: Sequence[str], known: dict[str, bool]) -> None:
+    if unknown := sorted(set(names) - known.keys()):
+        raise WrongChoice(
+            f"no account is named {', '.join(unknown)}: `lastword accounts list` shows all names"
+        )
+    if paused := sorted(name for name, active in known.items() if not active):
+        raise WrongChoice(f"paused: {', '.join(paused)}; `lastword accounts resume NAME` first")
+
+
+async def begin(database: Database, which: Which, due: int, flow_run_id: str | None) -> int:
+    """Open a run's row and return its id; rows that a dead process left open are closed."""
+    async with database.session() as session, session.begin():
+        unfinished = await session.exec(select(Run).where(col(Run.ended_at).is_(None)))
+        for run in unfinished:
+            run.ended_at, run.state = now(), "Crashed"
+            run.message = "its process died; the next run took over"
+        run = Run(which=which.value, due=due, flow_run_id=flow_run_id)
+        session.add(run)
+        await session.flush()
+        if run.id is None:  # pragma: no cover: the database gave the row its id above
+            raise AssertionError
+        return run.id
+
+
+async def tally(database: Database, run_id: int, due: int) -> Tally:
+    """Return how many accounts ended in which way in a run, and its failures by name."""
+    of_run = col(Account.last_run_id) == run_id
+    async with database.session() as session:
+        counts = await session.exec(
+            select(Account.last_outcome, func.count()).where(of_run).group_by(Account.last_outcome)
+        )
+        failures = await session.exec(
+            select(Account.name, Account.last_error, Account.last_reason)
+            .where(of_run, col(Account.last_outcome) == OutcomeKind.FAILED)
+            .order_by(Account.name)
+        )
+        return Tally(
+            due=due,
+            counts={OutcomeKind(kind): number for kind, number in counts if kind is not None},
+            failures=[Failure(name, error, reason or "") for name, error, reason in failures],
+        )
+
+
+async def tally_of(database: Database, flow_run_id: str | None) -> Tally:
+    """Return the tally of the run that was this flow run; an empty one where there was none."""
+    async with database.session() as session:
+        found = await session.exec(select(Run).where(col(Run.flow_run_id) == flow_run_id))
+        run = found.first()
+    if run is None or run.id is None:
+        return Tally(0, {})
+    return await tally(database, run.id, run.due)
+
+
+async def finish(database: Database, run_id: int, ended: Tally, state: str, message: str) -> None:
+    """Close a run's row with its counts."""
+    async with database.session() as session, session.begin():
+        run = await session.get_one(Run, run_id)
+        run.ended_at, run.state, run.message = now(), state, message
+        for kind in OutcomeKind:
+            setattr(run, kind.value.lower(), ended.counts.get(kind, 0))
+
+
+async def history(database: Database, account_id: int, limit: int = 5) -> list[LedgerEntry]:
+    """Return an account's newest ledger entries, newest first."""
+    async with database.session() as session:
+        entries = await session.exec(
+            select(LedgerEntry)
+            .where(LedgerEntry.account_id == account_id)
+            .order_by(col(LedgerEntry.id).desc())
+            .limit(limit)
+        )
+        return list(entries)
+
+
+async def ended_after(database: Database, run_id: int) -> list[Run]:
+    """Return the runs that ended, newer than this one, oldest first."""
+    async with database.session() as session:
+        found = await session.exec(
+            select(Run)
+            .where(col(Run.ended_at).is_not(None), col(Run.id) > run_id)
+            .order_by(col(Run.id))
+        )
+        return list(found)

@@ -1,0 +1,104 @@
+"""Sealing: AES-256-GCM whose result opens in exactly one place.
+
+A token reads `v1.<key id>.<base64url of nonce and ciphertext>`. What it is for (table, column,
+row, server) is authenticated with it: a token copied to another account does not open there,
+and a password is never shown to a server other than the one that it was given for.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+from dataclasses import astuple, dataclass
+from typing import Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from lastword.errors import LastWordError
+from lastword.jid import domain_of
+from models import Account
+
+_VERSION = "v1"
+_NONCE_BYTES = 12
+
+
+class SealBroken(LastWordError):
+    """This one token does not open: altered, moved here from elsewhere, or of another key."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFor:
+    """The one place that a secret is good for.
+
+    Attributes:
+        table: the table's name.
+        column: the column's name.
+        row: the row's id.
+        domain: the server that the secret may be shown to, in normal form.
+    """
+
+    table: str
+    column: str
+    row: int
+    domain: str
+
+    @classmethod
+    def account(cls, account: Account, column: str) -> Self:
+        """Return the place of an account's column, bound to the server of its JID.
+
+        Raises:
+            ValueError: the account has no id yet; flush it first.
+        """
+        if account.id is None:
+            raise ValueError("an account needs its id before anything is sealed for it")
+        return cls("account", column, account.id, domain_of(account.jid))
+
+    def bound(self) -> bytes:
+        """Return the associated data, the same for the same place only."""
+        return json.dumps([_VERSION, *astuple(self)]).encode()
+
+
+class Seal:
+    """Seals and opens with one key, and never shows it.
+
+    Args:
+        key: 32 bytes.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+        self.key_id = hashlib.sha256(b"lastword key id" + key).hexdigest()[:8]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.key_id})"
+
+    def seal(self, text: str, place: SealedFor) -> str:
+        """Return a token that opens only with this key and for this place."""
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = nonce + self._cipher.encrypt(nonce, text.encode(), place.bound())
+        return f"{_VERSION}.{self.key_id}.{base64.urlsafe_b64encode(sealed).decode()}"
+
+    def open(self, token: str, place: SealedFor) -> str:
+        """Return what was sealed.
+
+        Raises:
+            SealBroken: it does not open here, or not with this key.
+        """
+        version, _, encoded = token.rpartition(".")
+        if version != f"{_VERSION}.{self.key_id}":
+            raise SealBroken("it was sealed with another key")
+        try:
+            sealed = base64.urlsafe_b64decode(encoded)
+            if base64.urlsafe_b64encode(sealed).decode() != encoded:
+                raise ValueError("base64 that was written otherwise")
+            nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+            return self._cipher.decrypt(nonce, ciphertext, place.bound()).decode()
+        except (InvalidTag, binascii.Error, ValueError):
+            raise SealBroken("it was altered, or sealed for another place") from None
+
+
+def key_id_of(token: str) -> str:
+    """Return the id of the key that a token was sealed with."""
+    return token.partition(".")[2].partition(".")[0]

@@ -1,0 +1,90 @@
+"""What all accounts of a run share: one database, one HTTP client, one TLS context, one key."""
+
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from lastword.errors import Systemic
+from lastword.publishers import build_publishers
+from lastword.publishers.base import Publisher
+from lastword.secrets import Keyring
+from lastword.settings import Settings
+from lastword.sources import build_sources
+from lastword.sources.base import Source
+from lastword.sources.http import GuardedClient
+from models.database import Database
+
+
+@dataclass
+class Services:
+    """Made once per process and event loop, handed to every account.
+
+    Attributes:
+        settings: as read at the start.
+        database: our own.
+        http: the guarded client that the sources share.
+        sources: by kind.
+        publishers: by name.
+        until_the_end: entered contexts that last as long as the services.
+        trouble: set by the first account that meets something systemic; stops the others.
+    """
+
+    settings: Settings
+    database: Database
+    http: GuardedClient
+    sources: Mapping[str, Source]
+    publishers: Mapping[str, Publisher]
+    until_the_end: AsyncExitStack
+    trouble: Systemic | None = None
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext:
+    """Return the one verifying client context; building it costs 37 ms, so it is shared."""
+    context = ssl.create_default_context()
+    if settings.ca_file:
+        context.load_verify_locations(settings.ca_file)
+    return context
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Open what a run needs, and close it.
+
+    Raises:
+        Systemic: the key is missing or wrong.
+        DatabaseTrouble: the database is missing, locked, or of another version.
+    """
+    keyring = Keyring.load(settings)
+    tls = tls_context(settings)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database.open(settings.database))
+        await keyring.check(database)
+        http = await stack.enter_async_context(GuardedClient(settings, tls))
+        yield Services(
+            settings=settings,
+            database=database,
+            http=http,
+            sources=build_sources(http),
+            publishers=build_publishers(settings, tls, keyring.open_password),
+            until_the_end=stack,
+        )
+
+
+_current: ContextVar[Services] = ContextVar("services")
+
+
+@contextmanager
+def use(services: Services) -> Iterator[None]:
+    """Make the services those of the present context."""
+    token = _current.set(services)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def current() -> Services:
+    """Return the services of the present context."""
+    return _current.get()

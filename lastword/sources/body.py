@@ -1,0 +1,46 @@
+"""Reads a response's body within bounds: a small gzip body can hide gigabytes."""
+
+import zlib
+
+import httpx
+
+from lastword.errors import Rejected, Transient
+from lastword.sources.hosts import place
+
+LIMIT = 1 << 20
+"""Bytes of a body, on the wire and again when unpacked."""
+
+_GZIP_OR_ZLIB = 47
+
+
+async def read_body(response: httpx.Response) -> bytes:
+    """Return the body, unpacked.
+
+    Raises:
+        Rejected: it is larger than `LIMIT`.
+        Transient: it is packed in a way that was not asked for, or damaged.
+    """
+    where = place(response.url)
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity", "gzip", "x-gzip"):
+        raise Transient(f"{where} answers in an encoding that was not asked for")
+    unpacker = zlib.decompressobj(_GZIP_OR_ZLIB) if "gzip" in encoding else None
+    parts: list[bytes] = []
+    received = size = 0
+    async for raw in response.aiter_raw():
+        received += len(raw)
+        try:
+            # What follows the packed data is read, so that the connection can be used again,
+            # and dropped, as browsers do.
+            chunk = unpacker.decompress(raw, LIMIT + 1 - size) if unpacker else raw
+        except zlib.error as error:
+            raise Transient(f"{where} answers with damaged gzip data") from error
+        size += len(chunk)
+        if max(received, size) > LIMIT:
+            raise Rejected(
+                f"{where} answers with more than {LIMIT >> 20} MiB: give a smaller feed's address"
+            )
+        parts.append(chunk)
+    if unpacker and received and not unpacker.eof:
+        raise Transient(f"{where} broke off its answer")
+    return b"".join(parts)

@@ -1,0 +1,53 @@
+"""JSON Feed (https://www.jsonfeed.org/version/1.1/) to its newest post."""
+
+import json
+from hashlib import sha256
+from typing import Any
+
+from lastword.post import Post
+from lastword.sources.html import to_text
+from lastword.sources.items import make_post, newest, web_url, when
+
+
+def read_json(body: bytes, url: str) -> Post | None:
+    """Return the feed's newest post, or None where it has none.
+
+    Raises:
+        ValueError: the body is not a JSON Feed.
+    """
+    try:
+        feed = json.loads(body)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(feed, dict) or not isinstance(feed.get("items"), list):
+        raise ValueError("it has no list of items")  # noqa: TRY004  # about a document, not a type
+    items = [item for item in feed["items"] if isinstance(item, dict)]
+    return newest(
+        (
+            (when(item.get("date_published")) or when(item.get("date_modified")), item)
+            for item in items
+        ),
+        lambda item: _post(item, url),
+    )
+
+
+def _post(item: dict[str, Any], base: str) -> Post | None:
+    text = (
+        _string(item, "title")
+        or _string(item, "content_text")
+        or to_text(_string(item, "content_html"))
+        or _string(item, "summary")
+    )
+    link = web_url(item.get("url"), base) or web_url(item.get("external_url"), base)
+    return make_post(
+        _string(item, "id") or link or sha256(text.encode("utf-8", "replace")).hexdigest(),
+        text,
+        url=link,
+        time=when(item.get("date_published")) or when(item.get("date_modified")),
+    )
+
+
+def _string(item: dict[str, Any], key: str) -> str:
+    value = item.get(key)
+    # Version 1 asks readers to take numbers for ids too.
+    return str(value) if isinstance(value, str | int | float) and str(value).strip() else ""

@@ -1,0 +1,168 @@
+"""The guarded HTTP client: addresses come from users, answers from anyone, so neither is trusted.
+
+Only public hosts over https; bounded in time, size and redirects; no cookies, no credentials.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from http.cookiejar import CookieJar
+from importlib.metadata import version
+from typing import Any, Self
+
+import httpx
+from httpx_secure import httpx_ssrf_protection
+
+from lastword.errors import Rejected, Transient
+from lastword.settings import Settings
+from lastword.sources.answers import check_status, trouble
+from lastword.sources.body import read_body
+from lastword.sources.hosts import Hosts, parse_url, place
+
+REDIRECTS = 3
+# Few, because httpcore looks at every kept connection, for each of them, at every request.
+_KEPT_CONNECTIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A server's answer.
+
+    Attributes:
+        status: 2xx, or 304 where the request was conditional.
+        headers: by names in any case.
+        body: unpacked.
+        url: where it was found in the end, after redirects.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+
+class _NoCookies(CookieJar):
+    """Keeps nothing: what one account's host says must not follow another account."""
+
+    def extract_cookies(self, *_: object) -> None:
+        pass
+
+
+class GuardedClient:
+    """Fetches what users point to. An async context manager, shared by all sources.
+
+    Args:
+        settings: for deadline, contact, allowed hosts and concurrency.
+        context: decides which certificates are trusted.
+    """
+
+    def __init__(self, settings: Settings, context: ssl.SSLContext) -> None:
+        self._deadline = settings.http_deadline
+        self._hosts = Hosts(settings.allow_hosts)
+        # Waiting here does not count against the deadline; waiting in httpx's pool would.
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._pooled = self._client(settings, context, _KEPT_CONNECTIONS)
+        self._fresh = self._client(settings, context, 0)
+        self._open = AsyncExitStack()
+
+    def _client(self, settings: Settings, context: ssl.SSLContext, kept: int) -> httpx.AsyncClient:
+        contact = f" (+{settings.contact})" if settings.contact else ""
+        client = httpx.AsyncClient(
+            verify=context,
+            trust_env=False,
+            timeout=None,  # noqa: S113  # one deadline spans the whole fetch instead
+            limits=httpx.Limits(
+                max_connections=settings.concurrency, max_keepalive_connections=kept
+            ),
+            cookies=_NoCookies(),
+            headers={
+                "User-Agent": f"LastWord/{version('lastword')}{contact}",
+                "Accept-Encoding": "gzip",
+            },
+        )
+        return httpx_ssrf_protection(
+            client, check_globally_reachable=False, custom_validator=self._hosts.allows
+        )
+
+    async def __aenter__(self) -> Self:
+        self._open.callback(self._hosts.close)
+        await self._open.enter_async_context(self._pooled)
+        await self._open.enter_async_context(self._fresh)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
+        """Fetch a URL, following redirects.
+
+        Args:
+            url: where to, http or https.
+            headers: sent beside our own, at every hop.
+
+        Raises:
+            Gone: 404 or 410.
+            Rejected: the address is private, unencrypted or wrong, or the answer too large.
+            Deferred: the server asks us to come back later.
+            Transient: it did not answer in time, or not in a way that can be used.
+        """
+        try:
+            target = parse_url(url)
+        except ValueError as error:
+            raise Rejected(f"the address cannot be fetched: {error}") from None
+        try:
+            async with self._slots, asyncio.timeout(self._deadline):
+                for _ in range(REDIRECTS + 1):
+                    answer = await self._hop(target, headers or {})
+                    if isinstance(answer, Reply):
+                        return answer
+                    target = answer
+        except TimeoutError as error:
+            raise Transient(
+                f"{place(target)} did not answer within {self._deadline:g} s"
+            ) from error
+        except httpx.HTTPError as error:
+            raise trouble(error, target) from error
+        raise Rejected(f"{place(target)} redirects on and on: give the final address")
+
+    async def _hop(self, url: httpx.URL, headers: Mapping[str, str]) -> Reply | httpx.URL:
+        """Return the answer, or where it redirects to."""
+        await self._hosts.check(url)
+        response = await self._send(url, headers)
+        try:
+            if response.has_redirect_location:
+                try:
+                    return parse_url(str(url.join(response.headers["location"])))
+                except (ValueError, httpx.InvalidURL):
+                    raise Rejected(
+                        f"{place(url)} redirects to no web address: check the address"
+                    ) from None
+            check_status(response)
+            body = await read_body(response)
+        finally:
+            await response.aclose()
+        return Reply(response.status_code, response.headers, body, str(url))
+
+    async def _send(self, url: httpx.URL, headers: Mapping[str, str]) -> httpx.Response:
+        """Ask, once more where a kept connection turned out to have been closed meanwhile.
+
+        Many small servers close them without saying so; a GET is safe to repeat (RFC 9110, 9.2.2).
+        """
+        connected = False
+
+        async def trace(event: str, _: Any) -> None:  # noqa: ANN401
+            nonlocal connected
+            connected = connected or event == "connection.connect_tcp.started"
+
+        request = self._pooled.build_request(
+            "GET", url, headers=headers, extensions={"trace": trace}
+        )
+        try:
+            return await self._pooled.send(request, stream=True)
+        except (httpx.ReadError, httpx.RemoteProtocolError):
+            if connected:
+                raise
+        again = self._fresh.build_request("GET", url, headers=headers)
+        return await self._fresh.send(again, stream=True)

@@ -1,0 +1,102 @@
+"""What servers say of their items, made into posts that every later step can hold."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from hashlib import sha256
+from itertools import islice
+from operator import itemgetter
+from typing import TypeVar
+from urllib.parse import urljoin, urlsplit
+
+from lastword.post import Post
+from lastword.sources.html import tidy
+from models.types import now
+
+T = TypeVar("T")
+
+_LARGE = 100_000
+_LONGEST_ID = 255
+_MOST_ITEMS = 5_000
+_LONGEST_TEXT = 10_000
+_LONGEST_URL = 2_000
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_TOMORROW = timedelta(days=1)
+
+
+async def read_apart(read: Callable[[bytes, str], T], body: bytes, url: str) -> T:
+    """Call `read(body, url)`, in a thread where the body is so large that it would hold up others.
+
+    A MiB made to be hard takes up to a quarter of a second, an ordinary feed a millisecond.
+    """
+    if len(body) > _LARGE:
+        return await asyncio.to_thread(read, body, url)
+    return read(body, url)
+
+
+def newest(
+    items: Iterable[tuple[datetime | None, T]], post: Callable[[T], Post | None]
+) -> Post | None:
+    """Return the newest item that makes a post.
+
+    Args:
+        items: with the time of each, in the order of the source. Where times are known they
+            decide; otherwise the first item is taken for the newest. Only so many are looked
+            at as a source has that means no harm.
+        post: called from the newest on, until it returns one.
+    """
+    dated = [(time or _NEVER, item) for time, item in islice(items, _MOST_ITEMS)]
+    ordered = sorted(dated, key=itemgetter(0), reverse=True)
+    return next((made for _, item in ordered if (made := post(item))), None)
+
+
+def make_post(
+    post_id: str, text: str, *, url: str | None, time: datetime | None, warning: str = ""
+) -> Post | None:
+    """Return a bounded post that a database can store, or None where nothing is left to show."""
+    warning = _storable(warning)
+    text = warning or _storable(text)
+    if not text:
+        return None
+    if len(post_id) > _LONGEST_ID:
+        post_id = sha256(post_id.encode("utf-8", "replace")).hexdigest()
+    return Post(_storable(post_id), text, url=url, time=time, warning=warning or None)
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL refuses NUL, and nothing can encode half of a surrogate pair."""
+    text = text[:_LONGEST_TEXT].replace("\0", "").encode("utf-8", "ignore").decode()
+    return tidy(text)
+
+
+def web_url(href: object, base: str) -> str | None:
+    """Return an item's link as a whole web address, or None where it is none."""
+    if not isinstance(href, str) or not href.strip():
+        return None
+    try:
+        url = urljoin(base, href.strip())
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        return None
+    fit = scheme in ("http", "https") and len(url) <= _LONGEST_URL and url.isprintable()
+    return url if fit and " " not in url else None
+
+
+def when(text: object) -> datetime | None:
+    """Return a time in UTC, or None where it is not known.
+
+    Reads ISO 8601, also without a zone, and the dates of RSS (RFC 822). A time that is still to
+    come by more than a day is none: it would hide every later post.
+    """
+    if not isinstance(text, str):
+        return None
+    text = text.strip()[:64]
+    for parse in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            moment = parse(text)
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError, TypeError, IndexError):
+            continue
+        return moment if moment < now() + _TOMORROW else None
+    return None

@@ -1,0 +1,40 @@
+"""How a run ends, as a pure function of its tally."""
+
+from dataclasses import dataclass
+
+from lastword.runs import Tally
+from models import OutcomeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A run's state name, `Completed`, `Degraded` or `Failed`, and one line that says why."""
+
+    state: str
+    message: str
+
+
+def verdict(ended: Tally, *, threshold: float, trouble: str | None = None) -> Verdict:
+    """Judge a run.
+
+    Args:
+        ended: its tally.
+        threshold: share of failed accounts (0 to 1) above which the run is Failed.
+        trouble: what was systemic, where something was.
+    """
+    if trouble:
+        return Verdict("Failed", trouble)
+    if not ended.due:
+        return Verdict("Completed", "Nothing was due.")
+    said = ", ".join(
+        f"{ended.counts[kind]} {kind}" for kind in OutcomeKind if ended.counts.get(kind)
+    )
+    if ended.without_outcome:
+        said += f", {ended.without_outcome} without outcome"
+    failed = ended.counts.get(OutcomeKind.FAILED, 0) + ended.without_outcome
+    if not failed:
+        return Verdict("Completed", said)
+    share = failed / ended.due
+    if share > threshold:
+        return Verdict("Failed", f"{said}: {share:.0%} failed, more than {threshold:.0%}")
+    return Verdict("Degraded", said)

@@ -1,0 +1,165 @@
+"""The database: one async engine, alike on SQLite and PostgreSQL.
+
+The words for trouble are hooked into the engine itself, so that whoever uses it meets
+`DatabaseTrouble` and no driver's error; only a broken constraint stays an `IntegrityError`.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import URL, Dialect, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import postgresql, sqlite
+from models.errors import DatabaseTrouble
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
+
+_OF_DRIVERS = (DBAPIError, OSError)
+
+POOL_SECONDS = 60
+"""How long a session waits for a free connection."""
+
+
+class Database:
+    """An engine and its sessions. Nothing is opened before the first query.
+
+    Args:
+        url: SQLAlchemy URL of a SQLite file or a PostgreSQL database; the async driver is put
+            in where it is missing.
+
+    Raises:
+        DatabaseTrouble: the URL cannot be one.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = normalise(url)
+        self.engine: AsyncEngine = create_async_engine(
+            self.url,
+            pool_size=8,
+            max_overflow=8,
+            pool_timeout=POOL_SECONDS,
+            # A PostgreSQL that was restarted between two runs must not cost the second one.
+            pool_pre_ping=not self.is_sqlite,
+        )
+        self._speak_plainly()
+
+    def __repr__(self) -> str:
+        return f"Database({self.url.render_as_string(hide_password=True)!r})"
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, *, check: bool = True) -> AsyncIterator[Self]:
+        """Give a database, and close it in the end.
+
+        Args:
+            url: see the class.
+            check: whether its schema must fit this code; False for who brings it up to date.
+
+        Raises:
+            DatabaseTrouble: it is missing, unreachable, locked, or of another version.
+        """
+        from models import schema  # noqa: PLC0415 (which needs this module first)
+
+        database = cls(url)
+        try:
+            if check:
+                await schema.check(database)
+            yield database
+        finally:
+            await database.dispose()
+
+    @property
+    def is_sqlite(self) -> bool:
+        """True for SQLite, False for PostgreSQL."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file, or None."""
+        return Path(self.url.database or "").absolute() if self.is_sqlite else None
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """Give a session whose rows stay readable after it; what is not committed is undone.
+
+        Raises:
+            DatabaseTrouble: the database cannot be reached, is locked for long, has no schema.
+        """
+        try:
+            async with AsyncSession(self.engine, expire_on_commit=False) as session:
+                yield session
+        except PoolTimeout:
+            raise DatabaseTrouble(
+                f"no connection to the database became free within {POOL_SECONDS} seconds"
+            ) from None
+
+    async def dispose(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+    def _speak_plainly(self) -> None:
+        """Make the engine open connections our way and raise `DatabaseTrouble`."""
+        engine, url = self.engine.sync_engine, self.url
+        backend = sqlite if self.is_sqlite else postgresql
+
+        @event.listens_for(engine, "do_connect")
+        def connect(
+            dialect: Dialect, _record: object, cargs: list[Any], cparams: dict[str, Any]
+        ) -> DBAPIConnection:
+            # What a driver raises here need not be a DBAPI error, and then `handle_error`
+            # would not see it.
+            try:
+                connection: DBAPIConnection = backend.connect(dialect, cargs, cparams)
+            except Exception as error:
+                if words := backend.explain(url, error):
+                    raise DatabaseTrouble(words) from error
+                raise
+            return connection
+
+        @event.listens_for(engine, "handle_error")
+        def translate(context: ExceptionContext) -> None:
+            error, wrapped = context.original_exception, context.sqlalchemy_exception
+            if isinstance(wrapped, IntegrityError) or not isinstance(wrapped or error, _OF_DRIVERS):
+                return
+            if words := backend.explain(url, error):
+                raise DatabaseTrouble(words) from error
+
+
+def normalise(text: str) -> URL:
+    """Return a database URL with its async driver.
+
+    Raises:
+        DatabaseTrouble: it is no URL of a SQLite file or a PostgreSQL database.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):  # a port that is no number is a ValueError
+        raise DatabaseTrouble(
+            "the database URL is malformed: it looks like sqlite:////var/lib/lastword/lastword.db"
+            " or postgresql://user:password@host/database"
+        ) from None
+    if url.drivername not in _DRIVERS:
+        raise DatabaseTrouble(
+            f"the database URL begins with {url.drivername}: it takes sqlite or postgresql"
+        )
+    url = url.set(drivername=_DRIVERS[url.drivername])
+    if url.get_backend_name() != "sqlite":
+        # The name that libpq and hosting providers use for what asyncpg calls `ssl`.
+        query = {"ssl" if key == "sslmode" else key: value for key, value in url.query.items()}
+        return url.set(query=query)
+    if url.database in {None, "", ":memory:"} or (url.database or "").startswith("file:"):
+        raise DatabaseTrouble("the SQLite database must be a file: sqlite:////path/to/lastword.db")
+    return url

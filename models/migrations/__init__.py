@@ -1,0 +1,1 @@
+"""The schema's history: each revision expands first; a later one contracts."""

@@ -1,0 +1,57 @@
+"""The last task of a run: judge it, close its row, leave a summary and a table of failures."""
+
+from collections import Counter
+
+from prefect import task
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from lastword import runs
+from lastword.advice import advice
+from lastword.runs import Tally
+from lastword.services import current
+from lastword.summary import summary
+from lastword.verdict import Verdict, verdict
+from models import OutcomeKind
+from tasks.choose_accounts import Chosen
+
+
+@task(
+    name="report-run", task_run_name="report the run", persist_result=False, cache_policy=NO_CACHE
+)
+async def report_run(chosen: Chosen, seen: dict[str, int], seconds: float) -> Verdict:
+    """Close the run by our own tables and leave its artifacts.
+
+    Args:
+        chosen: the run and its accounts.
+        seen: task runs by the name of their final state, as Prefect saw them.
+        seconds: how long the accounts took.
+    """
+    services = current()
+    due = len(chosen.accounts)
+    if chosen.run_id is None:
+        counts = Counter({kind: seen.get(kind.value, 0) for kind in OutcomeKind})
+        ended = Tally(due, +counts)
+    else:
+        ended = await runs.tally(services.database, chosen.run_id, due)
+    trouble = str(services.trouble) if services.trouble else None
+    judged = verdict(ended, threshold=services.settings.failure_threshold, trouble=trouble)
+    if chosen.run_id is not None:
+        await runs.finish(services.database, chosen.run_id, ended, judged.state, judged.message)
+    await acreate_markdown_artifact(
+        key="sync-summary", markdown=summary(ended, judged, seen, seconds), description="The run"
+    )
+    if ended.failures:
+        await acreate_table_artifact(
+            key="sync-failures",
+            table=[
+                {
+                    "Account": failure.name,
+                    "What happened": failure.reason,
+                    "What to do": advice(failure.error, failure.name),
+                }
+                for failure in ended.failures
+            ],
+            description="Accounts that failed in this run",
+        )
+    return judged

@@ -1,0 +1,74 @@
+"""The task that Prefect tracks and retries: one account, one run."""
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
+from prefect.events import emit_event
+from prefect.states import Completed, Failed
+from prefect.tasks import Task
+
+from lastword.attempt import attempt
+from lastword.errors import LastWordError, Transient
+from lastword.record import Recorded
+from lastword.runs import AccountRef
+from lastword.services import current
+from models import OutcomeKind
+
+RETRIES = 2
+
+
+def only_transient(task: Task[..., object], run: TaskRun, state: State[object]) -> bool:
+    """Tell Prefect what is worth a retry. A plain function: others silently never retry."""
+    del task, run
+    return isinstance(state.data, Transient)
+
+
+@task(
+    name="sync-account",
+    task_run_name="sync {account.name}",
+    retries=RETRIES,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=only_transient,
+    persist_result=False,
+    cache_policy=NO_CACHE,
+)
+async def sync_account(
+    account: AccountRef, run_id: int | None, *, force: bool = False, dry_run: bool = False
+) -> State[object]:
+    """Sync one account and return its outcome as a state: its name shows in the UI.
+
+    Args:
+        account: reference to the account.
+        run_id: the run; None for a dry run.
+        force: publish even where nothing changed.
+        dry_run: do everything but publish.
+    """
+    context = TaskRunContext.get()
+    last = context is None or context.task_run.run_count > RETRIES
+    try:
+        outcome, recorded = await attempt(
+            account, run_id, current(), last=last, force=force, dry_run=dry_run
+        )
+    except LastWordError as error:
+        # Returned, not raised: a state's message is the error's, without a traceback in the log.
+        return Failed(message=str(error), data=error)
+    _tell(account, recorded)
+    if outcome.kind is OutcomeKind.FAILED:
+        return Failed(message=outcome.reason)
+    return Completed(name=outcome.kind.value, message=outcome.reason)
+
+
+def _tell(account: AccountRef, recorded: Recorded) -> None:
+    for happened, event in (
+        (recorded.began_to_need_owner, "lastword.account.needs-owner"),
+        (recorded.ceased_to_need_owner, "lastword.account.healed"),
+    ):
+        if happened:
+            emit_event(
+                event,
+                resource={
+                    "prefect.resource.id": f"lastword.account.{account.id}",
+                    "prefect.resource.name": account.name,
+                },
+            )

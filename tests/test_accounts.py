@@ -1,0 +1,283 @@
+"""Accounts: added, changed and removed, with all that follows for health and memory."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlmodel import select
+
+from lastword import accounts
+from lastword.errors import Rejected
+from lastword.secrets import Keyring
+from lastword.usage import UsageError
+from lastword.wiring import Wiring, checked, checked_password
+from models import Account, Health, LedgerEntry, OutcomeKind, Run
+from models.database import Database
+from models.types import now
+
+ALICE = Wiring(name="alice", source="feed:https://blog.example/feed", jid="alice@chat.example")
+OTHER_FEED = "feed:https://other.example/feed"
+SESAME = SecretStr("sesame")
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    return Keyring(bytes(32))
+
+
+@pytest.fixture
+async def troubled(database: Database, keyring: Keyring) -> Account:
+    """An account with a password and memories, that waits for its owner."""
+    account = await accounts.add(database, ALICE, password=SESAME, keyring=keyring)
+    async with database.session() as session, session.begin():
+        session.add(account)
+        account.health, account.failures = Health.NEEDS_OWNER, 3
+        account.health_since = account.edited_at = now() - timedelta(days=1)
+        account.due_at = now() + timedelta(days=1)
+        account.source_memory = {"etag": "x"}
+        account.session_memory = "resumable"
+        account.published_status, account.published_post_id = "hello", "1"
+        account.published_at = now()
+    return account
+
+
+def _is_quarantined(account: Account) -> bool:
+    return account.health is Health.NEEDS_OWNER
+
+
+async def test_added_as_given_and_found_again(database: Database, keyring: Keyring) -> None:
+    await accounts.add(database, ALICE, password=SESAME, keyring=keyring)
+    account = await accounts.find(database, "alice")
+    assert Wiring.of(account) == ALICE
+    assert keyring.open_password(account) == "sesame"
+    assert account.health is Health.OK
+    assert account.due_at is None, "due at once"
+
+
+async def test_the_password_is_not_kept_in_the_clear(database: Database, keyring: Keyring) -> None:
+    account = await accounts.add(database, ALICE, password=SESAME, keyring=keyring)
+    assert "sesame" not in repr(account.model_dump())
+
+
+async def test_a_taken_name_is_told(database: Database) -> None:
+    await accounts.check_free(database, "alice")
+    await accounts.add(database, ALICE)
+    for attempt in (accounts.check_free(database, "alice"), accounts.add(database, ALICE)):
+        with pytest.raises(UsageError, match="there is an account 'alice' already"):
+            await attempt
+    assert len(await accounts.list_accounts(database)) == 1
+
+
+async def test_an_unknown_name_is_told_with_one_spelt_alike(database: Database) -> None:
+    await accounts.add(database, ALICE)
+    with pytest.raises(UsageError, match="no account 'alcie': did you mean 'alice'?"):
+        await accounts.find(database, "alcie")
+    with pytest.raises(UsageError, match="no account 'zoe': see `lastword accounts list`"):
+        await accounts.find(database, "zoe")
+
+
+async def test_names_are_one_in_all_their_unicode_forms(database: Database) -> None:
+    await accounts.add(database, replace(ALICE, name=checked("name", "rene\u0301")))
+    assert await accounts.find(database, "ren\u00e9")
+    assert await accounts.find(database, "rene\u0301")
+
+
+async def test_listed_by_name_and_by_health(database: Database, troubled: Account) -> None:
+    del troubled
+    await accounts.add(database, replace(ALICE, name="aaron"))
+    assert [account.name for account in await accounts.list_accounts(database)] == [
+        "aaron",
+        "alice",
+    ]
+    needy = await accounts.list_accounts(database, Health.NEEDS_OWNER)
+    assert [account.name for account in needy] == ["alice"]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"source": OTHER_FEED}, {"jid": "al@chat.example"}, {}], ids=str
+)
+async def test_changed_wiring_ends_the_quarantine(
+    database: Database, troubled: Account, keyring: Keyring, changes: dict[str, Any]
+) -> None:
+    password = None if changes else SecretStr("other")
+    account = await accounts.edit(database, "alice", changes, password=password, keyring=keyring)
+    assert account.health is Health.OK
+    assert (account.failures, account.due_at) == (0, None)
+    assert account.health_since > troubled.health_since
+    assert account.edited_at > troubled.edited_at, "a run under way must not judge the new wiring"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"name": "alicia"},
+        {"template": "{url}"},
+        {"source": ALICE.source, "jid": ALICE.jid},
+        {"active": False},
+    ],
+    ids=str,
+)
+async def test_nothing_else_ends_the_quarantine(
+    database: Database, troubled: Account, changes: dict[str, Any]
+) -> None:
+    account = await accounts.edit(database, "alice", changes)
+    assert account.health is Health.NEEDS_OWNER
+    assert account.failures == 3
+    assert account.edited_at == troubled.edited_at
+
+
+async def test_another_source_forgets_the_old_ones_memory(
+    database: Database, troubled: Account
+) -> None:
+    account = await accounts.edit(database, "alice", {"source": OTHER_FEED})
+    assert account.source_memory == {}
+    assert account.published_status is account.published_post_id is account.published_at is None
+    assert account.secret == troubled.secret
+    assert account.session_memory == "resumable"
+
+
+async def test_another_user_of_the_server_forgets_session_and_status(
+    database: Database, troubled: Account
+) -> None:
+    account = await accounts.edit(database, "alice", {"jid": "al@chat.example"})
+    assert account.session_memory is account.published_status is None
+    assert account.source_memory == {"etag": "x"}
+    assert account.secret == troubled.secret
+
+
+async def test_another_server_asks_for_its_password(database: Database, troubled: Account) -> None:
+    with pytest.raises(UsageError, match=r"is for chat\.example: give the one for new\.example"):
+        await accounts.edit(database, "alice", {"jid": "alice@new.example"})
+    account = await accounts.find(database, "alice")
+    assert (account.jid, account.secret) == (ALICE.jid, troubled.secret)
+
+
+async def test_another_servers_password_is_sealed_for_it(
+    database: Database, troubled: Account, keyring: Keyring
+) -> None:
+    account = await accounts.edit(
+        database,
+        "alice",
+        {"jid": "alice@new.example"},
+        password=SecretStr("new"),
+        keyring=keyring,
+    )
+    assert keyring.open_password(account) == "new"
+    account.secret = troubled.secret
+    with pytest.raises(Rejected):
+        keyring.open_password(account)
+
+
+async def test_a_publisher_without_password_drops_it_with_the_server(
+    database: Database, troubled: Account
+) -> None:
+    del troubled
+    changes = {"jid": "alice@new.example", "publisher": "operator"}
+    account = await accounts.edit(database, "alice", changes)
+    assert account.secret is None
+
+
+async def test_renamed_with_its_password(
+    database: Database, troubled: Account, keyring: Keyring
+) -> None:
+    del troubled
+    account = await accounts.edit(database, "alice", {"name": "alicia"})
+    assert keyring.open_password(account) == "sesame"
+    await accounts.check_free(database, "alice")
+
+
+async def test_renaming_to_a_taken_name_is_told(database: Database) -> None:
+    await accounts.add(database, ALICE)
+    await accounts.add(database, replace(ALICE, name="bob"))
+    with pytest.raises(UsageError, match="there is an account 'alice' already"):
+        await accounts.edit(database, "bob", {"name": "alice"})
+    await accounts.find(database, "bob")
+
+
+async def test_pause_and_resume_leave_the_quarantine_alone(
+    database: Database, troubled: Account
+) -> None:
+    del troubled
+    assert not (await accounts.pause(database, "alice")).active
+    account = await accounts.resume(database, "alice")
+    assert account.active
+    assert _is_quarantined(account)
+
+
+async def test_removed_with_its_history(database: Database, troubled: Account) -> None:
+    async with database.session() as session, session.begin():
+        session.add(run := Run(which="due"))
+        await session.flush()
+        assert run.id
+        assert troubled.id
+        session.add(LedgerEntry(run_id=run.id, account_id=troubled.id, kind=OutcomeKind.FAILED))
+    await accounts.remove(database, "alice")
+    async with database.session() as session:
+        assert (await session.exec(select(Account))).all() == []
+        assert (await session.exec(select(LedgerEntry))).all() == []
+        assert len((await session.exec(select(Run))).all()) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "kept"),
+    [
+        ("name", " alice ", "alice"),
+        ("name", "Ünal_1.a@b+c-d", "Ünal_1.a@b+c-d"),
+        ("name", "a" * 64, "a" * 64),
+        ("source", " Feed:HTTPS://Blog.example/f ", "feed:https://blog.example/f"),
+        ("jid", "Alice@Chat.example", "alice@chat.example"),
+        ("publisher", "login", "login"),
+        ("template", "{source}: {text}", "{source}: {text}"),
+    ],
+)
+def test_wiring_is_kept_in_its_normal_form(field: str, typed: str, kept: str) -> None:
+    assert checked(field, typed) == kept
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "words"),
+    [
+        ("name", "", "cannot be a name"),
+        ("name", "-a", "cannot be a name"),
+        ("name", "a b", "cannot be a name"),
+        ("name", "a/b", "cannot be a name"),
+        ("name", "a" * 65, "cannot be a name"),
+        ("name", "a\nb", "the name has a control character"),
+        ("source", "alice", "a source address is kind:handle"),
+        ("source", "mastadon:a@b.example", "did you mean 'mastodon'"),
+        ("source", "feed:https://a.example/" + "x" * 2048, "2048 is the limit"),
+        ("jid", "alice", "a JID looks like alice@chat.example"),
+        ("publisher", "logn", "there is no publisher 'logn': there is .*login"),
+        ("template", "{txt}", "it takes {text}, {url}, {source}"),
+        ("template", "{text", "malformed"),
+        ("template", "{text}" * 100, "512 is the limit"),
+        ("template", "{text}\udc80", "control character"),
+    ],
+)
+def test_wrong_wiring_says_what_is_right(field: str, typed: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        checked(field, typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [("", "empty"), ("x" * 1025, "longer than 1024"), ("sesame\udc80", "not UTF-8")],
+)
+def test_a_wrong_password_is_told_and_not_repeated(typed: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as told:
+        checked_password(typed)
+    assert "sesame" not in str(told.value)
+
+
+@pytest.mark.parametrize("odd", [" sesame ", "sésame", "\x01", "{text}"])
+def test_a_password_is_taken_as_it_is(odd: str) -> None:
+    assert checked_password(odd).get_secret_value() == odd
+
+
+def test_secrets_do_not_show(keyring: Keyring) -> None:
+    shown: Callable[[object], str] = repr
+    assert "sesame" not in shown(checked_password("sesame")) + shown(keyring)

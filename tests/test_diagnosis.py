@@ -1,0 +1,70 @@
+"""`lastword why` answers in few lines: what, why, when next, what to do."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lastword.diagnosis import diagnosis
+from models import Account, Health, LedgerEntry, OutcomeKind
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def account(**changes: Any) -> Account:  # noqa: ANN401
+    return Account(
+        name="alice",
+        source="feed:https://a.example/feed",
+        jid="alice@chat.example",
+        health_since=NOW - timedelta(hours=3),
+        **changes,
+    )
+
+
+def text_of(lines: list[tuple[str, str]], about: str) -> str:
+    return next(text for heading, text in lines if heading == about)
+
+
+def test_an_account_that_was_never_tried() -> None:
+    lines = diagnosis(account(), [], NOW)
+    assert text_of(lines, "Now") == "not tried yet"
+    assert text_of(lines, "Next") == "at the next run"
+
+
+def test_a_paused_account() -> None:
+    lines = diagnosis(account(active=False), [], NOW)
+    assert "resume alice" in text_of(lines, "Next")
+
+
+@pytest.mark.parametrize(
+    ("health", "error", "due_at", "now", "following", "todo"),
+    [
+        (Health.NEEDS_OWNER, "Rejected", None, "waits for its owner", "never, until", "edit alice"),
+        (Health.GONE, "Gone", NOW + timedelta(hours=21), "gone", "2026-03-02 09:00", "once a day"),
+        (Health.FAILING, "Transient", None, "failing", "at the next run", "why alice"),
+        (Health.OK, "Deferred", NOW + timedelta(hours=1), "well", "2026-03-01 13:00", "host"),
+    ],
+)
+def test_each_way_of_failing(
+    health: Health, error: str, due_at: datetime | None, now: str, following: str, todo: str
+) -> None:
+    failed = account(
+        health=health,
+        failures=4,
+        due_at=due_at,
+        last_outcome=OutcomeKind.FAILED,
+        last_error=error,
+        last_reason="what happened",
+        last_at=NOW - timedelta(minutes=5),
+    )
+    history = [
+        LedgerEntry(run_id=n, account_id=1, kind=OutcomeKind.FAILED, reason="before", at=NOW)
+        for n in range(5)
+    ]
+    lines = diagnosis(failed, history, NOW)
+    assert now in text_of(lines, "Now")
+    assert "3 hours ago, 4 times in a row" in text_of(lines, "Now")
+    assert text_of(lines, "Last") == "Failed 5 minutes ago: what happened"
+    assert following in text_of(lines, "Next")
+    assert todo in text_of(lines, "To do")
+    assert len(lines) <= 12

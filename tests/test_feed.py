@@ -1,0 +1,311 @@
+"""Feeds: every flavour to the post it must become, and asking only for what is new."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from demo.serving import serving
+from lastword.errors import Gone, Rejected, Transient
+from lastword.post import Post
+from lastword.sources.feed import Feed
+from lastword.sources.feed_json import read_json
+from lastword.sources.feed_xml import read_xml
+from models import Account
+from tests.fixtures_http import Client
+
+pytest_plugins = ["tests.fixtures_http"]
+
+DATA = Path(__file__).parent / "data" / "feed"
+URL = "https://feeds.example/a/feed.xml"
+
+
+def saved(name: str) -> bytes:
+    return (DATA / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sorted(DATA.iterdir()) if not path.name.endswith(".post.json")],
+    ids=lambda path: path.name,
+)
+def test_saved_feeds(path: Path) -> None:
+    expected = json.loads((DATA / f"{path.name.rsplit('.', 1)[0]}.post.json").read_text("utf-8"))
+    read = read_json if ".json." in path.name else read_xml
+    post = read(path.read_bytes(), URL)
+    assert (post.to_memory() if post else None) == expected
+
+
+class Host:
+    """A host with one feed, that counts what it sends."""
+
+    def __init__(self) -> None:
+        self.body = saved("rss20.xml")
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        self.conditions: list[tuple[str | None, str | None]] = []
+        self.port = 0
+
+    async def answer(self, request: Request) -> Response:
+        asked = request.headers
+        self.conditions.append((asked.get("if-none-match"), asked.get("if-modified-since")))
+        if asked.get("if-none-match") and asked.get("if-none-match") == self.headers.get("etag"):
+            return Response(status_code=304, headers=self.headers)
+        return Response(self.body, self.status, self.headers, media_type="application/rss+xml")
+
+    def account(self, path: str = "feed.xml") -> Account:
+        source = f"feed:http://127.0.0.1:{self.port}/{path}"
+        return Account(name="alice", source=source, jid="alice@chat.example")
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[Host]:
+    host = Host()
+    async with serving(Starlette(routes=[Route("/{path:path}", host.answer)])) as host.port:
+        yield host
+
+
+@pytest.fixture
+async def feed(host: Host, client: Client) -> AsyncIterator[Feed]:
+    async with client(allow_hosts=frozenset({f"127.0.0.1:{host.port}"})) as http:
+        yield Feed(http)
+
+
+async def test_etag(host: Host, feed: Feed) -> None:
+    host.headers = {"ETag": 'W/"1"', "Last-Modified": "Tue, 03 Jun 2025 10:00:00 GMT"}
+    account = host.account()
+    first = await feed.latest(account)
+    again = await feed.latest(account)
+    assert first is not None
+    assert first.text == "Bread & roses: a review"
+    assert again == first
+    assert host.conditions == [(None, None), ('W/"1"', "Tue, 03 Jun 2025 10:00:00 GMT")]
+
+
+async def test_memory_is_plain_json(host: Host, feed: Feed) -> None:
+    account = host.account()
+    post = await feed.latest(account)
+    account.source_memory = json.loads(json.dumps(account.source_memory))
+    assert await feed.latest(account) == post
+
+
+async def test_same_body_is_not_read_again(
+    host: Host, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = host.account()
+    first = await feed.latest(account)
+    monkeypatch.setattr("lastword.sources.feed.read_xml", None)
+    assert await feed.latest(account) == first
+    assert host.conditions == [(None, None)] * 2
+
+
+async def test_new_post(host: Host, feed: Feed) -> None:
+    host.headers = {"ETag": '"1"'}
+    account = host.account()
+    await feed.latest(account)
+    host.headers = {"ETag": '"2"'}
+    host.body = saved("empty.xml")
+    assert await feed.latest(account) is None
+    assert account.source_memory["post"] is None
+    assert await feed.latest(account) is None
+    assert [condition for condition, _ in host.conditions] == [None, '"1"', '"2"']
+
+
+async def test_memory_of_another_feed_is_not_used(host: Host, feed: Feed) -> None:
+    host.headers = {"ETag": '"1"'}
+    account = host.account()
+    await feed.latest(account)
+    account.source = host.account("other.xml").source
+    assert await feed.latest(account) is not None
+    assert host.conditions == [(None, None)] * 2
+
+
+async def test_validator_that_cannot_be_sent_back(host: Host, feed: Feed) -> None:
+    host.headers = {"ETag": '"é"'}
+    account = host.account()
+    await feed.latest(account)
+    assert await feed.latest(account) is not None
+    assert host.conditions == [(None, None)] * 2
+
+
+async def test_not_modified_unasked(host: Host, feed: Feed) -> None:
+    host.status, host.body = 304, b""
+    with pytest.raises(Rejected, match="not with a feed"):
+        await feed.latest(host.account())
+
+
+async def test_not_a_feed(host: Host, feed: Feed) -> None:
+    host.body = b"<!doctype html><html><body><p>Welcome</p></body></html>"
+    host.headers = {"Content-Type": "text/html; charset=utf-8"}
+    with pytest.raises(Rejected) as refused:
+        await feed.latest(host.account())
+    assert str(refused.value) == (
+        "127.0.0.1 answers with text/html, not with a feed:"
+        " give the address of its RSS, Atom or JSON feed"
+    )
+
+
+async def test_feed_that_became_something_else_may_heal(host: Host, feed: Feed) -> None:
+    account = host.account()
+    post = await feed.latest(account)
+    good, host.body = host.body, b"<h1>Database error</h1>"
+    with pytest.raises(Transient, match="where the feed was"):
+        await feed.latest(account)
+    host.body = good
+    assert await feed.latest(account) == post
+
+
+async def test_feed_that_is_gone_keeps_its_memory(host: Host, feed: Feed) -> None:
+    account = host.account()
+    await feed.latest(account)
+    memory = account.source_memory
+    host.status = 410
+    with pytest.raises(Gone):
+        await feed.latest(account)
+    assert account.source_memory == memory
+
+
+async def test_large_feed(host: Host, feed: Feed) -> None:
+    item = b"<item><title>x</title><guid isPermaLink='false'>%d</guid></item>"
+    items = b"".join(item % number for number in range(15_000))
+    host.body = b"<rss version='2.0'><channel>" + items + b"</channel></rss>"
+    post = await feed.latest(host.account())
+    assert post is not None
+    assert post.id == "0"
+
+
+def bomb(declarations: str, use: str) -> str:
+    lol = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
+    return (
+        f'<!DOCTYPE rss [<!ENTITY l0 "lol">{lol}{declarations}]><rss version="2.0"><channel>'
+        f"<item><title>{use}</title></item></channel></rss>"
+    )
+
+
+BOMBS = [
+    bomb("", "&l11;"),
+    bomb('<!ATTLIST title x CDATA "&l11;">', "x"),
+    bomb('<!ENTITY f SYSTEM "file:///etc/passwd">', "&f;"),
+    '<!DOCTYPE rss [ <!ENTITY % x SYSTEM "http://127.0.0.1/x.dtd"> %x; ]><rss/>',
+]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+@pytest.mark.parametrize("text", BOMBS)
+def test_entity_bombs(text: str, encoding: str) -> None:
+    declaration = f'<?xml version="1.0" encoding="{encoding}"?>'
+    with pytest.raises(ValueError, match="declares entities"):
+        read_xml((declaration + text).encode(encoding), URL)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<rss version='2.0'><channel><item><title>" + b"&" * 1_000_000,
+        b"<rss version='2.0'><channel><item><title>" + b"&x;" * 300_000,
+        b"<rss version='2.0'><channel><item>" + b"<a>" * 300_000,
+        b"<feed xmlns='http://www.w3.org/2005/Atom'><entry><content type='xhtml'>"
+        + b"<a>" * 300_000,
+        b"<rss version='2.0'><channel>" + b"<item/>" * 140_000,
+        b"<rss version='2.0'><channel>" + b"<item><guid>tomorrow</guid></item>" * 30_000,
+        b"<rss " + b" ".join(b"a%d=''" % number for number in range(90_000)) + b">",
+        b"<" * 1_000_000,
+        b"{" * 1_000_000,
+        b"[" * 1_000_000,
+        b'{"items":' + b"[" * 1_000_000,
+        b'{"items": [{"id": ' + b"9" * 1_000_000 + b"}]}",
+    ],
+    ids=lambda body: body[-12:].decode(),
+)
+@pytest.mark.timeout(10)
+def test_bodies_made_to_hurt(body: bytes) -> None:
+    for read in (read_xml, read_json):
+        try:
+            assert_sound(read(body, URL))
+        except ValueError:
+            continue
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        *("<rss>", "<channel>", "<item>", "</item>", "<title>", "</title>", "<guid>1</guid>"),
+        *('<feed xmlns="http://www.w3.org/2005/Atom">', "<entry>", "</entry>", '<link href="?">'),
+        *("<pubDate>Mon, 2 Jun 2025", "<![CDATA[", "]]>", "&amp;", "&#0;", "&x", "<?xml", "<!--"),
+        *("<content type='xhtml'>", "<div>", "{", '{"items":[', '{"id":"\\ud800"}', "]}", "\x00"),
+        *(
+            "<description>",
+            "&lt;p&gt;",
+            "<updated>2025-06-02T00:00:00Z</updated>",
+            "text",
+            "\ufeff",
+        ),
+    ]
+)
+
+
+@given(st.binary() | st.lists(FRAGMENTS | st.text(max_size=5)).map(lambda x: "".join(x).encode()))
+def test_any_bytes_make_a_post_or_nothing_or_a_value_error(body: bytes) -> None:
+    for read in (read_xml, read_json):
+        try:
+            post = read(body, URL)
+        except ValueError:
+            continue
+        assert_sound(post)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+KEYS = ["id", "title", "url", "content_text", "content_html", "summary", "date_published"]
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(KEYS), JSON) | JSON))
+def test_any_json_items(items: object) -> None:
+    assert_sound(read_json(json.dumps({"items": items}).encode(), URL))
+
+
+def assert_sound(post: Post | None) -> None:
+    if post is None:
+        return
+    assert post.id
+    assert post.text.strip()
+    assert Post.from_memory(json.loads(json.dumps(post.to_memory()))) == post
+    for text in (post.id, post.text, post.url or ""):
+        assert "\0" not in text
+        assert text.encode() is not None
+    assert post.time is None or post.time.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("handle", "normal"),
+    [
+        ("https://blog.example/feed.xml", "https://blog.example/feed.xml"),
+        (" HTTPS://Blog.Example/Feed?x=1#top ", "https://blog.example/Feed?x=1"),
+        ("//blog.example/feed", "https://blog.example/feed"),
+        ("https://bücher.example/ä", "https://xn--bcher-kva.example/%C3%A4"),
+        ("http://127.0.0.1:8000/feed", "http://127.0.0.1:8000/feed"),
+    ],
+)
+def test_check(handle: str, normal: str) -> None:
+    assert Feed.check(handle) == normal
+    assert Feed.check(normal) == normal
+
+
+@pytest.mark.parametrize(
+    "handle",
+    [
+        *("", "feed.xml", "ftp://blog.example", "https://", "https://a:b@blog.example/"),
+        *("https://x y/", "https://blog.example/" + "a" * 3000),
+    ],
+)
+def test_check_refuses(handle: str) -> None:
+    with pytest.raises(ValueError, match=r"feed:https://blog\.example/feed\.xml"):
+        Feed.check(handle)

@@ -1,0 +1,151 @@
+"""The story of one account, on a source and a publisher written by hand."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from lastword.errors import Rejected
+from lastword.outcome import Outcome
+from lastword.post import Post
+from lastword.publishers.base import Confirmation
+from lastword.services import Services
+from lastword.settings import Settings
+from lastword.sources.http import GuardedClient
+from lastword.sync import sync
+from models import Account, Health, OutcomeKind
+from models.database import Database
+
+POST = Post(id="1", text="Hello,\nworld", url="https://a.example/1")
+
+
+@dataclass
+class OnePost:
+    """A source that has one post, or none."""
+
+    post: Post | None
+
+    @staticmethod
+    def check(handle: str) -> str:
+        return handle
+
+    async def latest(self, account: Account) -> Post | None:
+        del account
+        return self.post
+
+
+@dataclass
+class Memory:
+    """A publisher whose server is a variable; counts its sessions."""
+
+    shown: str | None = None
+    sessions: int = 0
+    sets: list[str | None] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def session(self, account: Account) -> AsyncIterator["Memory"]:
+        del account
+        self.sessions += 1
+        yield self
+
+    async def current(self) -> str | None:
+        return self.shown
+
+    async def set(self, status: str | None) -> Confirmation:
+        self.shown = status
+        self.sets.append(status)
+        return Confirmation("memory")
+
+
+@dataclass
+class World:
+    source: OnePost
+    publisher: Memory
+    account: Account
+    services: Services
+
+    async def sync(self, *, force: bool = False, dry_run: bool = False) -> Outcome:
+        return await sync(self.account, self.services, force=force, dry_run=dry_run)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    source, publisher = OnePost(POST), Memory()
+    account = Account(name="alice", source="feed:https://a.example/feed", jid="alice@chat.example")
+    services = Services(
+        settings=Settings(data_dir=tmp_path),
+        # Neither is reached by the story itself.
+        database=cast("Database", None),
+        http=cast("GuardedClient", None),
+        sources={"feed": source},
+        publishers={"login": publisher},
+        until_the_end=AsyncExitStack(),
+    )
+    return World(source, publisher, account, services)
+
+
+async def test_a_new_post_is_published(world: World) -> None:
+    outcome = await world.sync()
+    assert outcome.kind is OutcomeKind.PUBLISHED
+    assert (outcome.status, outcome.post, outcome.carrier) == ("Hello, world", POST, "memory")
+    assert world.publisher.shown == "Hello, world"
+
+
+async def test_what_we_published_is_not_even_looked_at(world: World) -> None:
+    world.account.published_status = "Hello, world"
+    outcome = await world.sync()
+    assert outcome.kind is OutcomeKind.UNCHANGED
+    assert world.publisher.sessions == 0
+
+
+async def test_what_the_server_has_already_is_not_set_again(world: World) -> None:
+    world.publisher.shown = "Hello, world"
+    outcome = await world.sync()
+    assert outcome.kind is OutcomeKind.UNCHANGED
+    assert outcome.status == "Hello, world", "remembered, so that the next run need not ask"
+    assert world.publisher.sets == []
+
+
+async def test_force_publishes_even_what_is_unchanged(world: World) -> None:
+    world.account.published_status = world.publisher.shown = "Hello, world"
+    outcome = await world.sync(force=True)
+    assert outcome.kind is OutcomeKind.PUBLISHED
+    assert world.publisher.sets == ["Hello, world"]
+
+
+async def test_a_dry_run_does_everything_but_publish(world: World) -> None:
+    outcome = await world.sync(dry_run=True)
+    assert outcome.kind is OutcomeKind.SKIPPED
+    assert outcome.status is None
+    assert (world.publisher.sessions, world.publisher.sets) == (1, [])
+
+
+async def test_no_post_is_skipped(world: World) -> None:
+    world.source.post = None
+    assert (await world.sync()).kind is OutcomeKind.SKIPPED
+    world.source.post = Post(id="2", text="\u202e \x07")
+    assert (await world.sync()).kind is OutcomeKind.SKIPPED
+    assert world.publisher.sessions == 0
+
+
+async def test_a_template_shapes_the_status(world: World) -> None:
+    world.account.template = "{text} & {url}"
+    await world.sync()
+    assert world.publisher.shown == "Hello, world & https://a.example/1"
+
+
+async def test_an_account_that_waits_for_its_owner_is_never_tried(world: World) -> None:
+    world.account.health = Health.NEEDS_OWNER
+    world.account.last_reason = "chat.example refused the password"
+    with pytest.raises(Rejected, match="refused the password"):
+        await world.sync(force=True)
+    assert world.publisher.sessions == 0
+
+
+async def test_no_reason_tells_what_the_post_says(world: World) -> None:
+    for flags in ({}, {"dry_run": True}):
+        outcome = await world.sync(**flags)
+        assert "Hello" not in outcome.reason
