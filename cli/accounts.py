@@ -11,6 +11,7 @@ from lastword import accounts
 from lastword.secrets import Keyring
 from lastword.settings import Settings
 from lastword.wiring import WITHOUT_PASSWORD, Wiring, checked
+from models import Health
 from models.database import Database
 
 app = App(name="accounts", help="Add, change and list accounts.")
@@ -130,6 +131,8 @@ async def resume(name: str, /) -> int:
     async with Database.open(Settings().database) as database:
         account = await accounts.resume(database, name)
     say(f"Resumed {account.name}")
+    if account.health is Health.NEEDS_OWNER:
+        say(f"It still waits for its owner: see `lastword why {account.name}`")
     return EXIT_OK
 
 

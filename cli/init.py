@@ -1,8 +1,10 @@
 """`lastword init`: everything that must be there before the first account. Safe to repeat."""
 
+from contextlib import suppress
+
 from cli.errors import EXIT_OK, UsageError
 from cli.output import say
-from lastword.secrets import Keyring, KeyTrouble, sealing_keys
+from lastword.secrets import KeyExists, Keyring, KeyTrouble, sealing_keys
 from lastword.settings import Settings
 from models import schema
 from models.database import Database
@@ -43,5 +45,6 @@ async def _make_key(settings: Settings, database: Database) -> None:
             f"there is no key at {settings.key_path}, and the database holds passwords sealed with"
             f" key {', '.join(sorted(others))}: restore that key, for a new one cannot open them"
         )
-    Keyring.create(settings.key_path)
-    say(f"Key {settings.key_path}: created; keep a copy of it, apart from the database's backups")
+    with suppress(KeyExists):  # made by another `lastword init` at the same moment
+        Keyring.create(settings.key_path)
+        say(f"Key {settings.key_path}: created; keep a copy, apart from the database's backups")

@@ -32,7 +32,11 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(*headings, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*map(plain, row))
-    Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE).print(table)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+    # Written by ourselves: rich would leave with code 1 where nobody reads any more.
+    with console.capture() as written:
+        console.print(table)
+    sys.stdout.write(written.get())
 
 
 def plain(text: str) -> Text:

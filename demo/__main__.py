@@ -50,7 +50,7 @@ async def _demo(count: int, once: bool, sabotage: bool) -> int:
             await story.second_run()
             failed = story.end(ui)
             if not once:
-                show.say(f"Look around at {ui} – Ctrl-C ends everything.")
+                show.say(f"Look around at {ui}: Ctrl-C ends everything.")
                 with suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
         return 1 if failed else 0

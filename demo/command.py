@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 COMMAND = Path(sys.executable).with_name("lastword")
@@ -15,8 +16,22 @@ class CommandFailed(Exception):
     """A command ended with an exit code other than 0."""
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command printed, and its exit code."""
+
+    code: int
+    output: str
+    errors: str
+
+
 class LastWord:
-    """`lastword …` with an environment of its own: nothing of the user's is touched."""
+    """`lastword …` with an environment of its own: nothing of the user's is touched.
+
+    Args:
+        data_dir: the data directory.
+        settings: further environment variables.
+    """
 
     def __init__(self, data_dir: Path, settings: Mapping[str, str]) -> None:
         inherited = {
@@ -24,7 +39,8 @@ class LastWord:
             for name, value in os.environ.items()
             if not name.startswith(("LASTWORD_", "PREFECT_"))
         }
-        self._environment = {**inherited, "LASTWORD_DATA_DIR": str(data_dir), **settings}
+        self.data_dir = data_dir
+        self.environment = {**inherited, "LASTWORD_DATA_DIR": str(data_dir), **settings}
 
     async def __call__(self, *arguments: str, stdin: str = "") -> str:
         """Run a command and return what it printed.
@@ -32,19 +48,26 @@ class LastWord:
         Raises:
             CommandFailed: its exit code was not 0; the message is what it said.
         """
-        process = await asyncio.create_subprocess_exec(
-            COMMAND,
-            *arguments,
-            env=self._environment,
+        said = await self.ask(*arguments, stdin=stdin)
+        if said.code:
+            raise CommandFailed(f"lastword {arguments[0]}: exit {said.code}: {said.errors.strip()}")
+        return said.output
+
+    async def ask(self, *arguments: str, stdin: str = "") -> Said:
+        """Run a command to its end, whatever that is."""
+        process = await self.start(*arguments)
+        output, errors = await process.communicate(stdin.encode())
+        return Said(process.returncode or 0, output.decode(), errors.decode())
+
+    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+        """Start a command, with pipes to it and from it."""
+        return await asyncio.create_subprocess_exec(
+            *(COMMAND, *arguments),
+            env=self.environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        output, errors = await process.communicate(stdin.encode())
-        if process.returncode:
-            said = errors.decode(errors="replace").strip()
-            raise CommandFailed(f"lastword {arguments[0]}: exit {process.returncode}: {said}")
-        return output.decode()
 
     @asynccontextmanager
     async def up(self, port: int, deadline: float) -> AsyncIterator[asyncio.subprocess.Process]:
@@ -56,7 +79,7 @@ class LastWord:
         """
         process = await asyncio.create_subprocess_exec(
             *(COMMAND, "up", "--port", str(port)),
-            env=self._environment,
+            env=self.environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             # Ctrl-C goes to the whole foreground group: the demo ends it in its own time.

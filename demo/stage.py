@@ -6,7 +6,7 @@ import io
 import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from secrets import token_urlsafe
 from tempfile import TemporaryDirectory
 
 from demo.command import LastWord
+from demo.contact import Contact
 from demo.people import Person
 from demo.prosody import Prosody
 from demo.site import HOST, Site
@@ -32,13 +33,27 @@ class Stage:
     lastword: LastWord
     contact_password: str
 
+    def contact(self) -> Contact:
+        """Return the contact of all people, ready to log in."""
+        return Contact(
+            f"{CONTACT}@{DOMAIN}",
+            self.contact_password,
+            host=self.prosody.host,
+            port=self.prosody.port,
+            ca_file=self.prosody.ca_file,
+        )
+
 
 @asynccontextmanager
-async def stage(people: Sequence[Person]) -> AsyncIterator[Stage]:
+async def stage(
+    people: Sequence[Person], settings: Mapping[str, str] | None = None, *, latency: float = 0
+) -> AsyncIterator[Stage]:
     """Set the stage, and leave nothing of it behind.
 
     Args:
         people: who writes posts and has an account on the chat server.
+        settings: environment variables for `lastword`, beside those that the stage needs.
+        latency: seconds that the site takes for each answer.
     """
     passwords = {person.name: token_urlsafe(12) for person in people}
     contact_password = token_urlsafe(12)
@@ -52,7 +67,7 @@ async def stage(people: Sequence[Person]) -> AsyncIterator[Stage]:
         server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         prosody.certificate(HOST).configure_cert(server_tls)
         with prosody:
-            async with Site(people, server_tls) as site:
+            async with Site(people, server_tls, latency=latency) as site:
                 lastword = LastWord(
                     directory / "data",
                     {
@@ -65,6 +80,7 @@ async def stage(people: Sequence[Person]) -> AsyncIterator[Stage]:
                         # The host that never answers is waited for three times: keep it short.
                         "LASTWORD_HTTP_DEADLINE": "4",
                         "LASTWORD_RETRY_SECONDS": "1",
+                        **(settings or {}),
                     },
                 )
                 await lastword("init")

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from demo.contact import Contact, Seen
+from demo.contact import Seen
 from demo.people import Person
 from demo.prefect_api import PrefectAPI, State
 from demo.show import Show
-from demo.stage import CONTACT, DOMAIN, Stage, free_port
+from demo.stage import Stage, free_port
 
 DEPLOYMENT = "sync-accounts/every-30-minutes"
 ROWS = 30
@@ -116,15 +116,7 @@ class Story:
         return flow_run, mine
 
     async def _contact_sees(self, names: Sequence[str]) -> dict[str, Seen]:
-        prosody = self._stage.prosody
-        contact = Contact(
-            f"{CONTACT}@{DOMAIN}",
-            self._stage.contact_password,
-            host=prosody.host,
-            port=prosody.port,
-            ca_file=prosody.ca_file,
-        )
-        async with contact:
+        async with self._stage.contact() as contact:
             return dict(await contact.seen(names, deadline=60))
 
     async def _show_contact(self, title: str) -> None:

@@ -37,9 +37,9 @@ class SourceAddress:
         Raises:
             ValueError: it is none; the message says what a right one looks like.
         """
-        kind, colon, handle = text.strip().partition(":")
+        kind, _, handle = text.strip().partition(":")
         kind, handle = kind.strip().lower(), handle.strip()
-        if not colon or not handle or kind in ("http", "https"):
+        if not kind or not handle or kind in ("http", "https"):
             raise ValueError(f"{_EXAMPLE} or feed:https://blog.example/feed.xml")
         if kind not in SOURCES:
             close = get_close_matches(kind, SOURCES, n=1)

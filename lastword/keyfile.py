@@ -5,6 +5,7 @@ import binascii
 import os
 import secrets
 import shlex
+import tempfile
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -18,6 +19,10 @@ KEY_BYTES = 32
 
 class KeyTrouble(Systemic):
     """The key is missing, unreadable, malformed, or not the one of the database."""
+
+
+class KeyExists(KeyTrouble):
+    """There is a key already where a new one was to be made."""
 
 
 def read_key(settings: Settings) -> tuple[bytes, str]:
@@ -36,19 +41,29 @@ def create_key(path: Path) -> None:
     """Make a new key in a file that only its owner may read.
 
     Raises:
-        KeyTrouble: a file is there already, which is left as it is; or it cannot be written.
+        KeyExists: a file is there already, which is left as it is.
+        KeyTrouble: it cannot be written.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise KeyTrouble(f"{path} is there already and was left as it is") from None
+        file, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        with os.fdopen(file, "wb") as stream:
+            stream.write(base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
+            stream.flush()
+            os.fsync(file)
+        _publish(Path(temporary), path)
     except OSError as error:
         raise KeyTrouble(f"the key file {path} cannot be made: {error.strerror}") from None
-    with os.fdopen(file, "wb") as stream:
-        stream.write(base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
-        stream.flush()
-        os.fsync(file)
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Let the key appear whole, and never in place of another."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise KeyExists(f"{path} is there already and was left as it is") from None
+    finally:
+        temporary.unlink()
 
 
 def _read(path: Path) -> SecretStr:

@@ -6,7 +6,6 @@ and a password is never shown to a server other than the one that it was given f
 """
 
 import base64
-import binascii
 import hashlib
 import json
 import os
@@ -90,13 +89,19 @@ class Seal:
         if version != f"{_VERSION}.{self.key_id}":
             raise SealBroken("it was sealed with another key")
         try:
-            sealed = base64.urlsafe_b64decode(encoded)
-            if base64.urlsafe_b64encode(sealed).decode() != encoded:
-                raise ValueError("base64 that was written otherwise")
+            sealed = _decode(encoded)
             nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
             return self._cipher.decrypt(nonce, ciphertext, place.bound()).decode()
-        except (InvalidTag, binascii.Error, ValueError):
+        except (InvalidTag, ValueError):
             raise SealBroken("it was altered, or sealed for another place") from None
+
+
+def _decode(encoded: str) -> bytes:
+    """Return what was encoded; only one text stands for it, so that none can be altered."""
+    sealed = base64.urlsafe_b64decode(encoded)
+    if base64.urlsafe_b64encode(sealed).decode() != encoded:
+        raise ValueError("not as we write it")
+    return sealed
 
 
 def key_id_of(token: str) -> str:

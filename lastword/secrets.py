@@ -9,13 +9,13 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from lastword.errors import Rejected
-from lastword.keyfile import KeyTrouble, create_key, read_key
+from lastword.keyfile import KeyExists, KeyTrouble, create_key, read_key
 from lastword.sealing import Seal, SealBroken, SealedFor, key_id_of
 from lastword.settings import Settings
 from models import Account, KeyCheck
 from models.database import Database
 
-__all__ = ["KeyTrouble", "Keyring", "SealBroken", "SealedFor"]
+__all__ = ["KeyExists", "KeyTrouble", "Keyring", "SealBroken", "SealedFor"]
 
 _CANARY = "last word"
 _CANARY_PLACE = SealedFor("key_check", "canary", 1, "")

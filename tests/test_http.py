@@ -136,16 +136,12 @@ async def test_statuses(
     assert "secret" not in message
 
 
-def in_an_hour() -> str:
-    return format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-
-
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
 @pytest.mark.parametrize(
     ("retry_after", "expected"),
     [
         ("3600", 3600),
-        (in_an_hour(), 3600),
+        ("DATE", 3600),
         ("9" * 400, 86_400),
         ("Fri, 31 Dec 2199 23:59:59 GMT", 86_400),
         ("Sun, 06 Nov 1994 08:49:37 GMT", 0),
@@ -156,7 +152,9 @@ def in_an_hour() -> str:
 async def test_retry_after(
     serve: Serve, client: Client, status: str, retry_after: str, expected: float | None
 ) -> None:
-    response = respond(b"", f"Retry-After: {retry_after}", status=status)
+    in_an_hour = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    header = f"Retry-After: {retry_after.replace('DATE', in_an_hour)}"
+    response = respond(b"", header, status=status)
     server = await serve(once(response))
     async with failing(client(server), Deferred, server.url) as caught:
         assert isinstance(caught.value, Deferred)

@@ -12,7 +12,7 @@ from lastword.jid import domain_of, normalise
     [
         ("alice@chat.example", "alice@chat.example"),
         ("  Alice@Chat.EXAMPLE. ", "alice@chat.example"),
-        ("ａlice@chat。example", "alice@chat.example"),
+        ("\uff41lice@chat。example", "alice@chat.example"),
         ("Юля@Пример.example", "юля@пример.example"),
         ("a@xn--e1afmkfd.example", "a@пример.example"),
         ("straße@chat.example", "straße@chat.example"),

@@ -104,7 +104,7 @@ def test_a_password_is_not_shown_to_another_server_or_account(keyring: Keyring) 
     secret = keyring.seal_password(_account(), "sesame")
     for other in (_account(jid="alice@evil.example"), _account(id_=8)):
         other.secret = secret
-        with pytest.raises(Rejected, match="does not open.*`lastword accounts edit alice --passw"):
+        with pytest.raises(Rejected, match=r"does not open.*`lastword accounts edit alice --passw"):
             keyring.open_password(other)
 
 

@@ -114,6 +114,16 @@ class Client(Stream):
         missing = "a way to log in that we know" if self._is_encrypted() else "encryption"
         self.fail(Deferred(f"{self.domain} does not offer {missing}: no password was sent"))
 
+    def _disconnected(self, reason: object) -> None:
+        # A handshake that failed tells why, but may do so after the connection that it closed.
+        handshake = self._current_connection_attempt
+        if handshake and not handshake.done():
+            return
+        error = handshake.exception() if handshake and not handshake.cancelled() else None
+        if isinstance(error, ssl.SSLError):
+            self._not_trusted(error)
+        super()._disconnected(reason)
+
     def _login_refused(self, failure: StanzaBase) -> None:
         # Leaves slixmpp no other mechanism to try the same password with.
         self.plugin["feature_mechanisms"].mech_list.clear()

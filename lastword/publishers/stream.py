@@ -124,7 +124,9 @@ class Stream(ClientXMPP):
     async def leave(self, seconds: float) -> None:
         """Close the stream, after all that was sent, and wait for the server to close it too."""
         if not self.lost:
-            await self.disconnect(wait=seconds)
+            closing = super().disconnect(wait=seconds)
+            self._tasks.add(closing)
+            await closing
 
     async def drop(self) -> None:
         """Close the connection at once and end all that slixmpp still has under way."""
@@ -160,9 +162,11 @@ class Stream(ClientXMPP):
         return Request(self, *args, **kwargs)  # type: ignore[no-untyped-call]
 
     def disconnect(self, *args: Any, **kwargs: Any) -> "asyncio.Future[None]":  # noqa: ANN401
-        future = super().disconnect(*args, **kwargs)
-        self._tasks.add(future)
-        return future
+        # slixmpp's own decision, for XML that is not well-formed or a proof that does not hold.
+        self.fail(Transient(f"{self.domain} broke off or garbled its answer"))
+        closing = super().disconnect(*args, **kwargs)
+        self._tasks.add(closing)
+        return closing
 
     def data_received(self, data: bytes | str) -> None:
         self._unfinished += len(data)
@@ -177,4 +181,5 @@ class Stream(ClientXMPP):
         return xml
 
     def exception(self, exception: Exception) -> None:
-        self.fail(Transient(f"{self.domain} garbled its answer ({type(exception).__name__})"))
+        del exception
+        self.fail(Transient(f"{self.domain} broke off or garbled its answer"))

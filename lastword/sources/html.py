@@ -13,6 +13,7 @@ _BREAKS = re.compile(
     "|li|main|nav|ol|p|pre|section|table|tr|ul"
 )
 _DROPPED = re.compile("head|iframe|noscript|object|script|style|svg|template|title")
+_LONGEST = 100_000
 _SPACES = re.compile(r"\s+")
 
 
@@ -27,14 +28,14 @@ def to_text(html: str) -> str:
 
     Links keep their words: Mastodon hides parts of a link's address, but they stay in its text.
     Its `quote-inline` paragraphs, a fallback that repeats the address of a quoted post, are left
-    out.
+    out. What comes after the first 100,000 characters is not read.
     """
     if not html.strip():
         return ""
     parser = etree.HTMLParser(
         target=_Text(), encoding="utf-8", no_network=True, remove_comments=True
     )
-    return tidy(etree.fromstring(html.encode("utf-8", "ignore"), parser))
+    return tidy(etree.fromstring(html[:_LONGEST].encode("utf-8", "ignore"), parser))
 
 
 class _Text:

@@ -12,7 +12,7 @@ from lastword.post import Post
 from lastword.sources.hosts import parse_url, place
 from lastword.sources.http import GuardedClient
 from lastword.sources.items import newest, read_apart, when
-from lastword.sources.mastodon_status import ID, is_eligible, post_of
+from lastword.sources.mastodon_status import id_of, is_eligible, post_of
 from models import Account
 
 _EXAMPLE = "a Mastodon address is user@server, like mastodon:alice@social.example"
@@ -69,14 +69,15 @@ class Mastodon:
     async def _look_up(self, base: str, user: str, *, is_new: bool) -> str:
         url = f"{base}/api/v1/accounts/lookup?acct={user}"
         found = await self._json(url, is_new=is_new)
-        if not isinstance(found, dict) or not ID.fullmatch(str(found.get("id"))):
+        known = id_of(found) if isinstance(found, dict) else None
+        if known is None:
             raise _unlike_mastodon(url, is_new=is_new)
         if found.get("suspended") is True:
             raise Gone(
                 f"{user} is suspended at {place(parse_url(base))}:"
                 " ask its moderators, or remove the account"
             )
-        return str(found["id"])
+        return known
 
     async def _statuses(self, base: str, known: str) -> list[Any]:
         url = f"{base}/api/v1/accounts/{known}/statuses?{_NEWEST}"

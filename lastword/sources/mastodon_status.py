@@ -10,10 +10,15 @@ from lastword.post import Post
 from lastword.sources.html import to_text
 from lastword.sources.items import make_post, web_url, when
 
-ID = re.compile(r"[\w-]{1,64}", re.ASCII)
-"""An id on any of the servers: most use digits, all use strings."""
-
+_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _PUBLIC = ("public", "unlisted")
+
+
+def id_of(entity: dict[str, Any]) -> str | None:
+    """Return an account's or status's id if it is one; most servers use digits, all strings."""
+    found = entity.get("id")
+    text = str(found) if isinstance(found, str | int) else ""
+    return text if _ID.fullmatch(text) else None
 
 
 def is_eligible(status: object) -> bool:
@@ -33,13 +38,14 @@ def is_eligible(status: object) -> bool:
 
 def post_of(status: dict[str, Any], base: str) -> Post | None:
     """Return the post that a status becomes; media without words speak by their descriptions."""
-    if not ID.fullmatch(str(status.get("id"))):
+    status_id = id_of(status)
+    if status_id is None:
         return None
     content = status.get("content")
     warning = status.get("spoiler_text")
     text = to_text(content) if isinstance(content, str) else ""
     return make_post(
-        str(status["id"]),
+        status_id,
         text or _descriptions(status.get("media_attachments")),
         url=web_url(status.get("url"), base) or web_url(status.get("uri"), base),
         time=when(status.get("created_at")),

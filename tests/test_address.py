@@ -1,0 +1,75 @@
+"""Source addresses: what people type, and what they are told when it is none."""
+
+import re
+
+import pytest
+
+from lastword.address import SourceAddress
+from lastword.sources import SOURCES
+
+WHAT_IT_IS = (
+    "a source address is kind:handle,"
+    " like mastodon:alice@social.example or feed:https://blog.example/feed.xml"
+)
+KINDS = ", ".join(SOURCES)
+WHAT_A_FEED_IS = "a feed's address looks like feed:https://blog.example/feed.xml"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "handle"),
+    [
+        ("mastodon:alice@social.example", "mastodon", "alice@social.example"),
+        (" Mastodon: @alice@SOCIAL.example ", "mastodon", "alice@social.example"),
+        ("mastodon:https://social.example/@alice", "mastodon", "alice@social.example"),
+        ("feed:https://blog.example/feed.xml", "feed", "https://blog.example/feed.xml"),
+        ("feed://blog.example/feed.xml", "feed", "https://blog.example/feed.xml"),
+    ],
+)
+def test_parse(text: str, kind: str, handle: str) -> None:
+    address = SourceAddress.parse(text)
+    assert (address.kind, address.handle) == (kind, handle)
+    assert str(address) == f"{kind}:{handle}"
+    assert SourceAddress.parse(str(address)) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "mastadon:alice@social.example",
+            f"unknown kind 'mastadon': did you mean 'mastodon'? known kinds are {KINDS}",
+        ),
+        ("zzz:alice", f"unknown kind 'zzz'; known kinds are {KINDS}"),
+        (
+            "@alice@social.example",
+            WHAT_IT_IS,
+        ),
+        (
+            "https://blog.example/feed.xml",
+            WHAT_IT_IS,
+        ),
+        (
+            "mastodon:alice",
+            "a Mastodon address is user@server, like mastodon:alice@social.example",
+        ),
+        (
+            "feed:blog",
+            f"that is not a web address that begins with https://: {WHAT_A_FEED_IS}",
+        ),
+    ],
+)
+def test_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        SourceAddress.parse(text)
+
+
+@pytest.mark.parametrize("text", ["", ":", "mastodon:", ":alice", "mastodon"])
+def test_halves(text: str) -> None:
+    with pytest.raises(ValueError, match="a source address is kind:handle"):
+        SourceAddress.parse(text)
+
+
+def test_every_kind_checks_its_handles() -> None:
+    for kind in SOURCES:
+        with pytest.raises(ValueError, match=f"{kind}:"):
+            SourceAddress.parse(f"{kind}:?")

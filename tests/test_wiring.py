@@ -1,0 +1,61 @@
+"""Wiring: what people type is checked in one place and kept in one form."""
+
+import pytest
+
+from lastword.wiring import checked, checked_password
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "kept"),
+    [
+        ("name", " alice ", "alice"),
+        ("name", "Ünal_1.a@b+c-d", "Ünal_1.a@b+c-d"),
+        ("name", "a" * 64, "a" * 64),
+        ("source", " Feed:HTTPS://Blog.example/f ", "feed:https://blog.example/f"),
+        ("jid", "Alice@Chat.example", "alice@chat.example"),
+        ("publisher", "login", "login"),
+        ("template", "{source}: {text}", "{source}: {text}"),
+    ],
+)
+def test_wiring_is_kept_in_its_normal_form(field: str, typed: str, kept: str) -> None:
+    assert checked(field, typed) == kept
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "words"),
+    [
+        ("name", "", "cannot be a name"),
+        ("name", "-a", "cannot be a name"),
+        ("name", "a b", "cannot be a name"),
+        ("name", "a/b", "cannot be a name"),
+        ("name", "a" * 65, "cannot be a name"),
+        ("name", "a\nb", "the name has a control character"),
+        ("source", "alice", "a source address is kind:handle"),
+        ("source", "mastadon:a@b.example", "did you mean 'mastodon'"),
+        ("source", "feed:https://a.example/" + "x" * 2048, "2048 is the limit"),
+        ("jid", "alice", "a JID looks like alice@chat.example"),
+        ("publisher", "logn", "there is no publisher 'logn': there is .*login"),
+        ("template", "{txt}", "it takes {text}, {url}, {source}"),
+        ("template", "{text", "malformed"),
+        ("template", "{text}" * 100, "512 is the limit"),
+        ("template", "{text}\udc80", "control character"),
+    ],
+)
+def test_wrong_wiring_says_what_is_right(field: str, typed: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        checked(field, typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [("", "empty"), ("x" * 1025, "longer than 1024"), ("sesame\udc80", "not UTF-8")],
+)
+def test_a_wrong_password_is_told_and_not_repeated(typed: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as told:
+        checked_password(typed)
+    assert "sesame" not in str(told.value)
+
+
+@pytest.mark.parametrize("odd", [" sesame ", "sésame", "\x01", "{text}"])
+def test_a_password_is_taken_as_it_is(odd: str) -> None:
+    assert checked_password(odd).get_secret_value() == odd
