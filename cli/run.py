@@ -5,14 +5,14 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cli.errors import EXIT_DEGRADED, EXIT_FAILED, EXIT_OK
+from cli.errors import EXIT_DEGRADED, EXIT_FAILED, EXIT_OK, UsageError
 from cli.output import print_json
 from deployments.profile import client_environment
 from deployments.whereabouts import api_in_use
@@ -23,6 +23,9 @@ from lastword.services import open_services
 from lastword.settings import Settings
 from models import OutcomeKind
 from models.database import Database
+
+if TYPE_CHECKING:
+    from flows.run_here import Ended
 
 
 def run(
@@ -48,15 +51,7 @@ def run(
     # Meets a missing key, a database of another version or an unknown name before Prefect starts.
     asyncio.run(_check(settings, Which(which), names))
 
-    # Prefect reads its environment when it is first imported.
-    os.environ.update(
-        client_environment(settings.data_dir / "prefect", api_in_use(settings.data_dir))
-    )
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")
-    with _bar(quiet=json) as listener:
-        from flows.run_here import run_here  # noqa: PLC0415 (for the reason above)
-
-        ended = run_here(which, names, force=force, dry_run=dry_run, listener=listener)
+    ended = _run(settings, which, names, force=force, dry_run=dry_run, quiet=json)
     found = asyncio.run(_found(settings, ended.flow_run_id))
     if json:
         print_json(
@@ -74,6 +69,28 @@ def run(
     return {"Completed": EXIT_OK, "Degraded": EXIT_DEGRADED}.get(ended.state, EXIT_FAILED)
 
 
+def _run(
+    settings: Settings,
+    which: Literal["due", "failed", "all"],
+    names: list[str] | None,
+    *,
+    force: bool,
+    dry_run: bool,
+    quiet: bool,
+) -> "Ended":
+    api = api_in_use(settings.data_dir)
+    # Prefect reads its environment when it is first imported.
+    os.environ.update(client_environment(settings.data_dir / "prefect", api))
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")
+    with _bar("Starting" if api else "Starting Prefect for this one run", quiet=quiet) as listener:
+        from deployments.server import answers  # noqa: PLC0415 (for the reason above)
+        from flows.run_here import run_here  # noqa: PLC0415
+
+        if api and not asyncio.run(answers(api)):
+            raise UsageError(f"no Prefect server answers at {api}: see `lastword doctor`")
+        return run_here(which, names, force=force, dry_run=dry_run, listener=listener)
+
+
 async def _check(settings: Settings, which: Which, names: list[str] | None) -> None:
     async with open_services(settings) as services:
         await runs.choose(services.database, which, names)
@@ -86,7 +103,7 @@ async def _found(settings: Settings, flow_run_id: str | None) -> Tally:
 
 
 @contextmanager
-def _bar(*, quiet: bool) -> Iterator[Callable[[int, Mapping[str, int]], None]]:
+def _bar(text: str, *, quiet: bool) -> Iterator[Callable[[int, Mapping[str, int]], None]]:
     """Show a progress bar on stderr while accounts are done, and yield what moves it."""
     columns = (
         TextColumn("{task.description}"),
@@ -97,7 +114,7 @@ def _bar(*, quiet: bool) -> Iterator[Callable[[int, Mapping[str, int]], None]]:
     with Progress(
         *columns, console=Console(stderr=True), transient=True, disable=quiet
     ) as progress:
-        bar = progress.add_task("Starting", total=None)
+        bar = progress.add_task(text, total=None)
 
         def move(total: int, seen: Mapping[str, int]) -> None:
             said = ", ".join(f"{number} {name}" for name, number in sorted(seen.items()))

@@ -62,7 +62,7 @@ class LastWord:
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
         """Start a command, with pipes to it and from it."""
         return await asyncio.create_subprocess_exec(
-            *(COMMAND, *arguments),
+            *(str(COMMAND), *arguments),
             env=self.environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

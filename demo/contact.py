@@ -12,7 +12,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from slixmpp import ClientXMPP
+from slixmpp import JID, ClientXMPP
 from slixmpp.exceptions import XMPPError
 from slixmpp.plugins.xep_0108 import UserActivity
 from slixmpp.stanza import Message, Presence
@@ -69,7 +69,6 @@ class Contact:
         self._address = (host, port)
         self._tls = ssl.create_default_context(cafile=str(ca_file))
         self._changed = asyncio.Event()
-        self._news = 0
 
     async def __aenter__(self) -> Self:
         self.client = client = ClientXMPP(self._jid, self._password, ssl_context=self._tls)
@@ -78,15 +77,13 @@ class Contact:
         client.register_plugin("xep_0108")
         client.add_event_handler("presence", self._on_presence)
         client.add_event_handler("user_activity_publish", self._on_activity)
-        session = client.loop.create_future()
+        outcome = client.loop.create_future()
         for event in ("session_start", "failed_all_auth", "connection_failed", "disconnected"):
-            client.add_event_handler(event, _teller(session, event))
+            client.add_event_handler(event, _teller(outcome, event))
         client.connect(*self._address)
         try:
             async with asyncio.timeout(_LOGIN):
-                outcome = await session
-                if outcome != "session_start":
-                    raise RuntimeError(f"the contact {self._jid} cannot log in: {outcome}")
+                _check(await outcome, self._jid)
                 # The caps say `activity+notify`: without them the server sends no activities.
                 await client.plugin["xep_0115"].update_caps(broadcast=False)
                 await client.get_roster()
@@ -117,10 +114,10 @@ class Contact:
         while monotonic() < end and quiet < _QUIET_ROUNDS:
             if all(self._of(name).activity is not None for name in names):
                 break
-            before = self._news
+            before = len(self.history)
             await self._ping()
             await asyncio.sleep(_ROUND)
-            quiet = 0 if self._news > before else quiet + 1
+            quiet = 0 if len(self.history) > before else quiet + 1
         return {name: self._of(name) for name in names}
 
     async def until(
@@ -151,7 +148,6 @@ class Contact:
     def _see(self, name: str, seen: Seen) -> None:
         self.people[name] = seen
         self.history.append((name, seen))
-        self._news += 1
         self._changed.set()
 
     def _on_presence(self, presence: Presence) -> None:
@@ -176,7 +172,8 @@ class Contact:
 
     async def _ping(self) -> None:
         try:
-            await self.client.plugin["xep_0199"].send_ping(self.client.boundjid.domain, timeout=5)
+            server = JID(self.client.boundjid.domain)
+            await self.client.plugin["xep_0199"].send_ping(server, timeout=5)
         except XMPPError:
             return
 
@@ -187,9 +184,9 @@ class Contact:
         client.abort()
         for name in tuple(client.scheduled_events):
             client.cancel_schedule(name)
-        if client._run_out_filters:  # noqa: SLF001 (slixmpp leaves it running)
-            client._run_out_filters.cancel()  # noqa: SLF001
-            await asyncio.wait([client._run_out_filters])  # noqa: SLF001
+        if sending := client._run_out_filters:  # noqa: SLF001 (slixmpp leaves it running)
+            sending.cancel()
+            await asyncio.wait([sending])
 
 
 def _teller(future: "asyncio.Future[str]", event: str) -> Callable[[object], None]:
@@ -198,3 +195,8 @@ def _teller(future: "asyncio.Future[str]", event: str) -> Callable[[object], Non
             future.set_result(event)
 
     return tell
+
+
+def _check(outcome: str, jid: str) -> None:
+    if outcome != "session_start":
+        raise RuntimeError(f"the contact {jid} cannot log in: {outcome}")

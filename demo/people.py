@@ -80,7 +80,7 @@ class Person:
         if self.gone:
             return "410 Gone"
         if self.wrong_password:
-            return "password"
+            return "refused the password"
         return "did not answer within" if self.silent else ""
 
     @property

@@ -11,6 +11,7 @@ import httpx
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 PAGE = 200
 EVERY = 0.3
+TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,12 @@ class PrefectAPI:
                 return rows
 
     async def _call(self, method: str, path: str, **arguments: Any) -> Any:  # noqa: ANN401
-        reply = await self._http.request(method, path, **arguments)
+        # Prefect's own client asks again, too, when its SQLite is busy for a moment.
+        for _ in range(TRIES):
+            reply = await self._http.request(method, path, **arguments)
+            if reply.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            await asyncio.sleep(EVERY)
         reply.raise_for_status()
         return reply.json()
 

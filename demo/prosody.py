@@ -165,7 +165,7 @@ class Prosody:
             config = self._home / "prosody.cfg.lua"
             config.write_text(self._config(), encoding="utf-8")
             with (self._home / "output").open("wb") as output:
-                self._process = subprocess.Popen(  # noqa: S603 (a program found by name)
+                self._process = subprocess.Popen(  # noqa: S603 (found by its name)
                     [program, "-F", "--config", str(config)],
                     cwd=self._home,
                     stdin=subprocess.DEVNULL,

@@ -40,7 +40,12 @@ def client_environment(home: Path, api: str | None) -> dict[str, str]:
         api: the server's API address, like `http://127.0.0.1:4200/api`; None: a server that
             lives as long as the process, on the database in `home`.
     """
-    where = {"PREFECT_API_URL": api} if api else {"PREFECT_SERVER_EPHEMERAL_ENABLED": "true"}
+    ephemeral = {
+        "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
+        # The first start builds Prefect's database: more than the default of 20 s when busy.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    }
+    where = {"PREFECT_API_URL": api} if api else ephemeral
     return {**_QUIET, **_RECORDER, "PREFECT_HOME": str(home), **where}
 
 

@@ -120,8 +120,11 @@ class EventLoopRuns:
                 raise
             except BaseException as error:  # noqa: BLE001  # one run must not end the loop
                 state = await exception_to_crashed_state(error)
-                if isinstance(error, asyncio.CancelledError):
-                    state.data = None  # raised to a waiter, it would pass for the waiter's own
+                if not isinstance(error, Exception):
+                    # Raised to whoever waits, an exit or a cancellation would pass for their own:
+                    # they get a CrashedRun. (It would also end the thread in which Prefect
+                    # resolves results.)
+                    state.data = None
                 return state
 
     def _finish(self, task: asyncio.Task[State[Any]]) -> None:

@@ -6,9 +6,9 @@ What this one promises stands in docs/event-loop-task-runner.md.
 """
 
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import partial
-from types import CoroutineType, TracebackType
+from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast, overload
 
 from prefect._internal.uuid7 import uuid7
@@ -27,7 +27,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class EventLoopTaskRunner(TaskRunner[EventLoopFuture[Any]]):
+class EventLoopTaskRunner(TaskRunner[Any]):
     """Runs all task runs of a flow run on one long-lived event loop.
 
     Args:
@@ -63,10 +63,11 @@ class EventLoopTaskRunner(TaskRunner[EventLoopFuture[Any]]):
     def __hash__(self) -> int:
         return hash(self.__reduce__())
 
-    @overload
+    # Prefect names the type of its coroutines CoroutineType; mypy takes that for no supertype's.
+    @overload  # type: ignore[override]
     def submit(
         self,
-        task: "Task[P, CoroutineType[Any, Any, R]]",
+        task: Task[P, Coroutine[Any, Any, R]],
         parameters: dict[str, Any],
         wait_for: Iterable[PrefectFuture[Any]] | None = None,
         dependencies: dict[str, set[RunInput]] | None = None,
@@ -124,10 +125,10 @@ class EventLoopTaskRunner(TaskRunner[EventLoopFuture[Any]]):
     @overload
     def map(
         self,
-        task: "Task[P, CoroutineType[Any, Any, R]]",
+        task: Task[P, Coroutine[Any, Any, R]],
         parameters: dict[str, Any],
         wait_for: Iterable[PrefectFuture[Any]] | None = None,
-    ) -> PrefectFutureList[EventLoopFuture[R]]: ...
+    ) -> PrefectFutureList[R]: ...
 
     @overload
     def map(
@@ -135,14 +136,14 @@ class EventLoopTaskRunner(TaskRunner[EventLoopFuture[Any]]):
         task: Task[Any, R],
         parameters: dict[str, Any],
         wait_for: Iterable[PrefectFuture[Any]] | None = None,
-    ) -> PrefectFutureList[EventLoopFuture[R]]: ...
+    ) -> PrefectFutureList[R]: ...
 
     def map(
         self,
         task: Task[..., Any],
         parameters: dict[str, Any],
         wait_for: Iterable[PrefectFuture[Any]] | None = None,
-    ) -> PrefectFutureList[EventLoopFuture[Any]]:
+    ) -> PrefectFutureList[Any]:
         """Submit a task once for each element of its iterable parameters."""
         return super().map(task, parameters, wait_for)
 

@@ -34,6 +34,7 @@ class EventLoopThread:
         self._ended = ended
         self._logger = logger
         self._ready: Future[None] = Future()
+        self._over = threading.Event()
         # A daemon, so that a runner which nobody left cannot keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="EventLoopTaskRunner", daemon=True)
 
@@ -54,7 +55,7 @@ class EventLoopThread:
         except BaseException:
             # Or a signal was raised here, in the waiting thread, and the coroutine goes on.
             self.post(self._task.cancel)
-            self._thread.join()
+            self.join()
             raise
 
     def post(self, callback: Callable[..., object], *args: object) -> bool:
@@ -67,6 +68,8 @@ class EventLoopThread:
     def join(self) -> None:
         """Wait for the thread to end, unless this is the thread."""
         if threading.current_thread() is not self._thread:
+            # First, because a join that a signal interrupts takes the thread for ended (3.11).
+            self._over.wait()
             self._thread.join()
 
     def _run(self) -> None:
@@ -80,6 +83,7 @@ class EventLoopThread:
             self._ended()
             if not self._ready.done():
                 self._ready.set_exception(self.error or RuntimeError("The event loop ended."))
+            self._over.set()
 
     def _run_main(self) -> None:
         while not self._task.done():

@@ -3,6 +3,7 @@
 Alembic is configured here, without a file: the only command that migrates is `lastword init`.
 """
 
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import StrEnum
@@ -80,9 +81,9 @@ def create_file(file: Path) -> None:
     """Make an empty SQLite file and its directory, for this user only."""
     try:
         sqlite.create_file(file)
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         raise DatabaseTrouble(
-            f"the database {file} cannot be made ({error.strerror}):"
+            f"the database {file} cannot be made ({getattr(error, 'strerror', error)}):"
             " give it another place by LASTWORD_DATA_DIR"
         ) from None
 

@@ -1,6 +1,9 @@
 """SQLite: how connections are opened, and what its errors mean to people."""
 
+import os
 import sqlite3
+import tempfile
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +54,23 @@ def connect(dialect: Dialect, cargs: list[Any], cparams: dict[str, Any]) -> DBAP
 
 
 def create_file(file: Path) -> None:
-    """Make an empty file and its directory, for this user only; what is there stays as it is."""
+    """Make an empty database and its directory, for this user only; what is there stays.
+
+    It appears whole and in WAL mode: of several that switch a new file to it at once, SQLite
+    refuses all but one without waiting.
+    """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file.touch(mode=0o600)
+    if file.exists():
+        return
+    handle, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
+    os.close(handle)
+    try:
+        with closing(sqlite3.connect(name)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+        with suppress(FileExistsError):
+            file.hardlink_to(name)
+    finally:
+        Path(name).unlink()
 
 
 def explain(url: URL, error: BaseException) -> str | None:

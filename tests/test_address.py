@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lastword.address import SourceAddress
 from lastword.sources import SOURCES
@@ -73,3 +75,18 @@ def test_every_kind_checks_its_handles() -> None:
     for kind in SOURCES:
         with pytest.raises(ValueError, match=f"{kind}:"):
             SourceAddress.parse(f"{kind}:?")
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(
+    st.sampled_from(["feed:", "feed:https://", "feed:http://h/", "mastodon:", "mastodon:a@", ""]),
+    st.text() | st.text("ab.:/@?#[]%\\ \ud800é1"),
+)
+def test_whatever_is_typed(start: str, end: str) -> None:
+    try:
+        address = SourceAddress.parse(start + end)
+    except UnicodeError:
+        raise  # a ValueError too, but not one with our words
+    except ValueError:
+        return
+    assert SourceAddress.parse(str(address)) == address

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -250,6 +250,7 @@ FRAGMENTS = st.sampled_from(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.binary() | st.lists(FRAGMENTS | st.text(max_size=5)).map(lambda x: "".join(x).encode()))
 def test_any_bytes_make_a_post_or_nothing_or_a_value_error(body: bytes) -> None:
     for read in (read_xml, read_json):
@@ -267,6 +268,7 @@ JSON = st.recursive(
 KEYS = ["id", "title", "url", "content_text", "content_html", "summary", "date_published"]
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.dictionaries(st.sampled_from(KEYS), JSON) | JSON))
 def test_any_json_items(items: object) -> None:
     assert_sound(read_json(json.dumps({"items": items}).encode(), URL))

@@ -1,7 +1,7 @@
 """HTML to text: what a reader sees, and nothing that hurts."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lastword.sources.html import to_text
@@ -60,6 +60,7 @@ TAGS = st.sampled_from(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text() | st.lists(TAGS | st.text(max_size=4)).map("".join))
 def test_any_text(html: str) -> None:
     text = to_text(html)

@@ -145,6 +145,7 @@ async def test_statuses(
         ("9" * 400, 86_400),
         ("Fri, 31 Dec 2199 23:59:59 GMT", 86_400),
         ("Sun, 06 Nov 1994 08:49:37 GMT", 0),
+        ("Sun Nov  6 08:49:37 1994", 0),
         ("soon", None),
         ("²", None),
     ],

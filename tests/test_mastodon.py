@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -188,6 +188,7 @@ KEYS = (
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.dictionaries(st.sampled_from(KEYS), JSON | st.just("public")) | JSON)
 def test_any_status(status: Any) -> None:  # noqa: ANN401
     status = json.loads(json.dumps(status))

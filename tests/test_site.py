@@ -11,6 +11,7 @@ from demo.site import Site
 from lastword.address import SourceAddress
 from lastword.errors import Gone, LastWordError, Transient
 from lastword.sources import build_sources
+from lastword.status import clean
 from models import Account
 from tests.fixtures_http import Client
 
@@ -23,6 +24,8 @@ def test_people_are_always_the_same_and_unique() -> None:
     assert crowd[:25] == people(25)
     assert len({person.name for person in crowd}) == 800
     assert {person.kind for person in crowd[:3]} == set(KINDS)
+    texts = [person.expected for person in crowd if person.expected]
+    assert [clean(text) for text in texts] == texts  # each becomes a status as it is
     assert len({post.number for person in crowd for post in person.posts}) == sum(
         len(person.posts) for person in crowd
     )

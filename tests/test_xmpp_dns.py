@@ -12,7 +12,8 @@ from aiodns import DNSResolver
 
 from lastword.errors import Deferred, Transient
 from lastword.publishers.dns import Directory
-from tests.fixtures_xmpp import DOMAIN, JID, LogIn, Peer, StartServer, refusal
+from tests.fixtures_xmpp import LogIn, StartServer, refusal
+from tests.xmpp_peer import DOMAIN, JID, Peer
 
 pytest_plugins = ["tests.fixtures_xmpp"]
 
@@ -120,7 +121,7 @@ async def test_each_question_is_asked_once(dns: StartDNS) -> None:
     assert server.questions.count((DOMAIN, A)) == 1
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "0.0.0.0"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1"])
 async def test_private_addresses_are_not_contacted(dns: StartDNS, address: str) -> None:
     directory, _ = await dns(
         {(SRV_STARTTLS, SRV): [srv(1, 5222, "inside")], ("inside", A): [ipv4(address)]}
@@ -180,5 +181,8 @@ async def test_a_login_to_a_private_address(
 
 
 @pytest.mark.parametrize("jid", ["alice@localhost", "alice@127.0.0.1", "alice@[::1]"])
-async def test_a_jid_that_names_this_machine(log_in: LogIn, jid: str) -> None:
-    assert type(await refusal(log_in, None, address=None, jid=jid)) is Deferred
+async def test_a_jid_that_names_this_machine(dns: StartDNS, log_in: LogIn, jid: str) -> None:
+    directory, _ = await dns({})
+    error = await refusal(log_in, None, address=None, jid=jid, directory=directory)
+    assert type(error) is Deferred
+    assert "leads to a private address" in str(error)

@@ -3,7 +3,7 @@
 import socket
 import ssl
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
@@ -61,7 +61,8 @@ def _until(retry_after: str | None) -> datetime | None:
         if retry_after.strip().isdecimal():
             wait = timedelta(seconds=min(int(retry_after), _LONGEST_WAIT.total_seconds()))
         else:
-            wait = parsedate_to_datetime(retry_after).astimezone() - moment
+            date = parsedate_to_datetime(retry_after)  # always GMT, though an old form omits it
+            wait = (date if date.tzinfo else date.replace(tzinfo=UTC)) - moment
     except (ValueError, OverflowError):
         return None
     return moment + min(max(wait, timedelta()), _LONGEST_WAIT)

@@ -41,7 +41,7 @@ def parse_url(text: str) -> httpx.URL:
     """
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):
         raise ValueError("that is not a web address") from None
     if url.scheme not in ("http", "https") or not _HOST.fullmatch(url.raw_host):
         raise ValueError("that is not a web address that begins with https://")
@@ -91,7 +91,7 @@ class Hosts:
         """Check that a URL may be asked.
 
         Raises:
-            Rejected: it is plain http, or leads to a private address.
+            Rejected: it is plain http, leads to a private address, or has no proper host.
             Transient: its name does not resolve.
         """
         host = url.raw_host.decode("ascii")

@@ -1,0 +1,103 @@
+"""The publisher `login` where the server does not confirm, or hangs."""
+
+import ssl
+from collections.abc import Callable
+from time import monotonic
+
+import pytest
+
+from lastword.errors import Transient
+from lastword.publishers.base import Confirmation
+from lastword.publishers.login import Login
+from tests.fixtures_xmpp import StartServer, account, login_to, nothing_left
+from tests.xmpp_peer import DOMAIN, JID, Peer, XMPPServer
+
+pytest_plugins = ["tests.fixtures_xmpp"]
+
+ALICE = account("alice")
+
+
+@pytest.fixture
+def scripted(tls: ssl.SSLContext) -> Callable[[XMPPServer], Login]:
+    return lambda server: login_to(server.address, tls, answer_deadline=0.5)
+
+
+async def _presence_of(peer: Peer) -> str:
+    """Let the client into a session; return the id of the presence that it sends."""
+    await peer.in_session()
+    return (await peer.expect(r"<presence[^>]*id=\"(\w+)\".*?</presence>"))[1].decode()
+
+
+async def test_presence_that_is_never_echoed(
+    xmpp_server: StartServer, scripted: Callable[[XMPPServer], Login]
+) -> None:
+    async def script(peer: Peer) -> None:
+        sent = await _presence_of(peer)
+        # A contact's server bounces it: the id is ours, but nobody confirmed anything.
+        peer.send(f"<presence from='bob@{DOMAIN}' to='{JID}/x' type='error' id='{sent}'/>")
+
+    server = await xmpp_server(script)
+    with pytest.raises(Transient, match="did not answer a request"):
+        async with scripted(server).session(ALICE) as session:
+            await session.set("Out for tea")
+    await server.over()
+    assert b"<publish" not in server.peer.received
+
+
+@pytest.mark.parametrize(
+    ("error", "carrier"),
+    [
+        ("type='cancel'><service-unavailable", "presence"),
+        ("type='cancel'><feature-not-implemented", "presence"),
+        ("type='auth'><forbidden", "presence"),
+        ("type='wait'><resource-constraint", None),
+        ("type='cancel'><internal-server-error", None),
+    ],
+)
+async def test_activity_that_is_refused(
+    xmpp_server: StartServer,
+    scripted: Callable[[XMPPServer], Login],
+    error: str,
+    carrier: str | None,
+) -> None:
+    async def script(peer: Peer) -> None:
+        sent = await _presence_of(peer)
+        peer.send(f"<presence from='{JID}/x' to='{JID}/x' id='{sent}'/>")
+        request = await peer.expect(r"<iq(?=[^>]*type=\"set\")[^>]*id=\"(\w+)\"")
+        await peer.expect("</iq>")
+        ns = "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'"
+        peer.send(f"<iq type='error' id='{request[1].decode()}'><error {error} {ns}/></error></iq>")
+
+    server = await xmpp_server(script)
+    login = scripted(server)
+    if carrier is None:
+        with pytest.raises(Transient, match="cannot do that just now"):
+            async with login.session(ALICE) as session:
+                await session.set("Out for tea")
+    else:
+        async with login.session(ALICE) as session:
+            assert await session.set("Out for tea") == Confirmation(carrier)
+    await server.over()
+
+
+async def test_leaving_a_server_that_hangs(
+    xmpp_server: StartServer, scripted: Callable[[XMPPServer], Login]
+) -> None:
+    async def script(peer: Peer) -> None:
+        sent = await _presence_of(peer)
+        peer.send(f"<presence from='{JID}/x' to='{JID}/x' id='{sent}'/>")
+        request = await peer.expect(r"<iq(?=[^>]*type=\"set\")[^>]*id=\"(\w+)\"")
+        peer.send(f"<iq type='result' id='{request[1].decode()}'/>")
+        await peer.end(polite=False)
+
+    server = await xmpp_server(script)
+    async with nothing_left():
+        async with scripted(server).session(ALICE) as session:
+            await session.set("Out for tea")
+            began = monotonic()
+        assert monotonic() - began < 2
+    await server.over()
+    said = server.peer.received.rpartition(b"<presence")[2]
+    assert b'type="unavailable"' in said
+    assert b"Out for tea" in said
+    assert said.endswith(b"</stream:stream>")

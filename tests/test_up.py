@@ -1,0 +1,107 @@
+"""`lastword up`: server, worker and schedule in one foreground command, ended together."""
+
+import asyncio
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+from prefect.flows import load_flow_from_entrypoint
+
+from demo.people import people
+from demo.prefect_api import PrefectAPI
+from demo.stage import free_port, stage
+from flows.sync_accounts import sync_accounts
+
+pytestmark = pytest.mark.xdist_group("prefect")
+
+DEPLOYMENT = "sync-accounts/every-30-minutes"
+
+
+def processes_with(text: str) -> list[str]:
+    """Return the command lines of living processes whose environment or command has this text."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (directory / "cmdline").read_bytes()
+            if text.encode() in command + (directory / "environ").read_bytes():
+                found.append(command.replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
+
+
+def test_the_entrypoint_of_the_deployment_is_the_flow() -> None:
+    loaded = load_flow_from_entrypoint(
+        "flows.sync_accounts.sync_accounts", use_placeholder_flow=False
+    )
+    assert loaded.name == sync_accounts.name
+
+
+@pytest.mark.timeout(300)
+async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
+    # The host that never answers keeps a run under way for this long.
+    settings = {"LASTWORD_HTTP_DEADLINE": "8", "LASTWORD_RETRY_SECONDS": "0.1"}
+    async with stage(people(4), settings) as scene:
+        port = free_port()
+        async with (
+            scene.lastword.up(port, deadline=120),
+            PrefectAPI(f"http://127.0.0.1:{port}/api") as api,
+        ):
+            deployment = await api.deployment(DEPLOYMENT)
+            assert [one["schedule"]["interval"] for one in deployment["schedules"]] == [1800]
+            assert deployment["pull_steps"] == []
+            form = deployment["parameter_openapi_schema"]["properties"]
+            assert form.keys() == {"which", "accounts", "force", "dry_run"}
+            assert all(field["description"] for field in form.values())
+
+            first = await api.start(DEPLOYMENT)
+            async with asyncio.timeout(60):
+                while (await api.state(first)).type != "RUNNING":
+                    await asyncio.sleep(0.1)
+            second = await api.end(await api.start(DEPLOYMENT), deadline=60)
+            assert second.type == "CANCELLED"
+            assert "concurrency" in second.message.lower()
+            ended = await api.end(first, deadline=120)
+            # One of four is well: more than the threshold failed.
+            assert (ended.type, ended.name) == ("FAILED", "Failed")
+            assert ended.message.startswith("1 Published, 3 Failed")
+
+            named = await api.start(DEPLOYMENT, {"accounts": ["alice"], "force": True})
+            assert (await api.end(named, deadline=60)).name == "Completed"
+            unknown = await api.start(DEPLOYMENT, {"accounts": ["nobody"]})
+            assert "no account is named nobody" in (await api.end(unknown, deadline=60)).message
+        assert processes_with(str(scene.directory)) == []
+
+
+async def test_a_taken_port_is_told() -> None:
+    async with stage(people(4)) as scene:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            said = await scene.lastword.ask("up", "--port", port)
+    assert said.code == 2
+    assert f"port {port} is taken" in said.errors
+
+
+@pytest.mark.timeout(300)
+async def test_when_the_worker_dies_everything_ends_and_says_so() -> None:
+    async with stage(people(4)) as scene:
+        async with scene.lastword.up(free_port(), deadline=120) as up:
+            worker = next(
+                int(directory.name)
+                for directory in Path("/proc").glob("[0-9]*")
+                if b"worker\0start" in _read(directory / "cmdline")
+                and str(scene.directory).encode() in _read(directory / "environ")
+            )
+            os.kill(worker, signal.SIGKILL)
+            async with asyncio.timeout(60):
+                assert await up.wait() == 1
+        assert processes_with(str(scene.directory)) == []
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
