@@ -76,7 +76,7 @@ async def edit(  # noqa: PLR0913 (one option for each column)
     password: Flag = False,
     password_stdin: Flag = False,
 ) -> int:
-    """Change an account; one that waits for its owner is tried again at the next run.
+    """Change an account; a new source, JID, publisher or password ends its quarantine.
 
     Args:
         name: The account.

@@ -1,7 +1,10 @@
 """What is asked of a person: never an argument, for other users can see those."""
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from getpass import getpass
 
 from pydantic import SecretStr
@@ -36,8 +39,9 @@ def confirm(question: str, *, otherwise: str) -> bool:
     """
     if not sys.stdin.isatty():
         raise UsageError(f"nobody is there to ask: {otherwise}")
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    with _interruptible():
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def _read(prompt: str, *, stdin: bool) -> str:
@@ -48,9 +52,23 @@ def _read(prompt: str, *, stdin: bool) -> str:
     if not sys.stdin.isatty():
         raise ValueError(f"no password: give it by --password-stdin, {VARIABLE}, or at a terminal")
     try:
-        return getpass(f"{prompt}: ")
+        with _interruptible():
+            return getpass(f"{prompt}: ")
     except EOFError:
         raise ValueError("no password was typed") from None
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a prompt at once: asyncio's handler would wait for the line to be typed."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(file=sys.stderr)  # noqa: T201
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _decode(text: bytes) -> str:

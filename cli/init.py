@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from cli.errors import EXIT_OK, UsageError
 from cli.output import say
+from lastword.keyfile import has_key
 from lastword.secrets import KeyExists, Keyring, KeyTrouble, sealing_keys
 from lastword.settings import Settings
 from models import schema
@@ -17,11 +18,11 @@ async def init() -> int:
     async with Database.open(settings.database, check=False) as database:
         done = await schema.upgrade(database)
         say(f"Database {database.file or database.url.database}: {done}")
-        is_missing = settings.key is None and not settings.key_path.exists()
-        if is_missing:
+        had_key = has_key(settings)
+        if not had_key:
             await _make_key(settings, database)
         await Keyring.load(settings).adopt(database)
-    if not is_missing:
+    if had_key:
         say(f"Key {settings.key_path if settings.key is None else 'LASTWORD_KEY'}: in place")
     say("Next: lastword accounts add NAME SOURCE JID")
     return EXIT_OK

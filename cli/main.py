@@ -18,6 +18,7 @@ app = App(
     help="Sets each user's newest public post as their XMPP chat status, every 30 minutes.",
     help_epilogue="Start with `lastword init`. Settings are environment variables: docs/cli.md",
     version=lambda: version("lastword"),
+    suppress_keyboard_interrupt=False,
 )
 app.command("cli.init:init", name="init", help="Make data directory, database and key.")
 app.command("cli.accounts:app", name="accounts", help="Add, change and list accounts.")

@@ -17,7 +17,7 @@ from prefect.context import AsyncClientContext
 from prefect.futures import PrefectFuture
 
 from flows.event_loop_future import EventLoopFuture
-from flows.event_loop_runs import EventLoopRuns, Run
+from flows.event_loop_runs import EventLoopRuns, Run, drop
 from flows.event_loop_thread import EventLoopThread
 
 R = TypeVar("R")
@@ -51,7 +51,7 @@ class EventLoop:
         self._owner = owner
         self._lifespan = lifespan
         self._shared: dict[ContextVar[Any], Any] = {}
-        self._unfinished: set[Run] = set()
+        self._unfinished: set[EventLoopFuture[Any]] = set()
         # As wide as Prefect's own thread pool: the slots are the limit.
         self._threads = ThreadPoolExecutor(maxsize, thread_name_prefix="EventLoopTaskRunner-sync")
         self._runs = EventLoopRuns(max_concurrency, logger)
@@ -92,12 +92,12 @@ class EventLoop:
         level = here.level if here and here.owner is self._owner else 0
         context = copy_context()
         context.run(self._arrive, level)
-        run = Run(EventLoopFuture(task_run_id, self._thread.loop), work, upstream, level)
-        self._unfinished.add(run)
-        run.future.wrapped_future.add_done_callback(lambda _: self._unfinished.discard(run))
-        if not self._thread.post(self._runs.add, run, context):
+        future = EventLoopFuture[R](task_run_id, self._thread.loop)
+        self._unfinished.add(future)
+        future.wrapped_future.add_done_callback(lambda _: self._unfinished.discard(future))
+        if not self._thread.post(self._runs.add, Run(future, work, upstream, level), context):
             raise RuntimeError("The task runner's event loop has ended.") from self.error
-        return run.future
+        return future
 
     def stop(self, *, cancel: bool) -> None:
         """End the task runs, leave the lifespan, and wait until the thread has ended.
@@ -105,8 +105,8 @@ class EventLoop:
         Args:
             cancel: cancel the task runs that have begun, too; otherwise wait for them.
         """
-        self._thread.post(lambda: self._runs.stop(cancel=cancel))
         try:
+            self._thread.post(lambda: self._runs.stop(cancel=cancel))
             self._thread.join()
         except BaseException:
             # A signal, while task runs took their time to finish.
@@ -149,5 +149,5 @@ class EventLoop:
 
     def _sweep(self) -> None:
         # Submitted while the loop was closing: seen by nobody.
-        for run in list(self._unfinished):
-            run.cancel_unbegun()
+        for future in list(self._unfinished):
+            drop(future)

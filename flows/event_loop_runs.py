@@ -30,10 +30,10 @@ class Run:
     """How deep in task runs within task runs; 0: submitted by the flow."""
     begun: bool = False
 
-    def cancel_unbegun(self) -> None:
-        """Nothing has happened, and nothing will: Prefect's API never hears of it."""
-        message = "The task runner stopped before this task run began."
-        self.future.complete(Cancelled(message=message))
+
+def drop(future: EventLoopFuture[Any]) -> None:
+    """Complete the future of a task run that never began: Prefect's API has not heard of it."""
+    future.complete(Cancelled(message="The task runner stopped before this task run began."))
 
 
 class EventLoopRuns:
@@ -58,7 +58,7 @@ class EventLoopRuns:
     def add(self, run: Run, context: Context) -> None:
         """Have a run performed in its context as soon as it may be."""
         if self._refuses(run):
-            run.cancel_unbegun()
+            drop(run.future)
             return
         task = asyncio.get_running_loop().create_task(self._perform(run), context=context)
         self._tasks[task] = run
@@ -130,7 +130,7 @@ class EventLoopRuns:
     def _finish(self, task: asyncio.Task[State[Any]]) -> None:
         run = self._tasks.pop(task)
         if task.cancelled():
-            run.cancel_unbegun()
+            drop(run.future)
         elif signal := task.exception():
             run.future.fail(signal)
         else:

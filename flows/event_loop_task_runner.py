@@ -206,7 +206,8 @@ class EventLoopTaskRunner(TaskRunner[Any]):
                 loop.start()
                 self._loop = loop
                 context = FlowRunContext.get()
-                self._flow_run = context.flow_run if context else None
+                if context and context.task_runner is self:
+                    self._flow_run = context.flow_run
             return self._loop
 
 

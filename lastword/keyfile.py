@@ -37,6 +37,19 @@ def read_key(settings: Settings) -> tuple[bytes, str]:
     return _decode(_read(path).get_secret_value(), f"the key file {path}"), f"the key file {path}"
 
 
+def has_key(settings: Settings) -> bool:
+    """Return whether there is a key, readable or not."""
+    if settings.key is not None:
+        return True
+    try:
+        settings.key_path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:  # it may be there, out of our sight
+        return True
+    return True
+
+
 def create_key(path: Path) -> None:
     """Make a new key in a file that only its owner may read.
 

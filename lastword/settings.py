@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     contact: str = ""
     """Address in our User-Agent, for the people who run the servers that we ask."""
     allow_hosts: frozenset[str] = frozenset()
-    """`host:port` pairs that may be private addresses or plain http, as JSON list or commas."""
+    """`host:port` pairs that may be private addresses or plain http, as JSON list."""
     ca_file: Path | None = None
     """PEM certificates trusted beside the system's, for posts and for XMPP."""
     xmpp_servers: dict[str, str] = Field(default_factory=dict)

@@ -81,6 +81,16 @@ def explain(url: URL, error: BaseException) -> str | None:
     if str(error).startswith(("no such table", "no such column")):
         return f"the database {file} does not fit this version ({error}): run `lastword init`"
     code = getattr(error, "sqlite_errorname", "SQLITE_ERROR").split("_")[1]
-    if code == "CANTOPEN" and not file.exists():
+    if code == "CANTOPEN" and _is_missing(file):
         return f"there is no database at {file}: run `lastword init`"
     return f"the database {file} {_WORDS[code]}" if code in _WORDS else None
+
+
+def _is_missing(file: Path) -> bool:
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:  # it may be there, out of our sight
+        return False
+    return False

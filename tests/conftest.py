@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from prefect.settings import PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
 # As a real deployment sets them: one event per transaction is what the server does by default,
@@ -31,5 +32,9 @@ def prefect_server() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in _SERVER.items():
             patch.setenv(name, value)
-        with prefect_test_harness(server_startup_timeout=120):
+        with (
+            prefect_test_harness(server_startup_timeout=120),
+            # Task runs without a flow have nowhere to send their log lines to, and may.
+            temporary_settings({PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore"}),
+        ):
             yield

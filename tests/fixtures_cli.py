@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -86,10 +87,10 @@ def assert_refused(ended: Ended, *words: str) -> None:
 
 @pytest.fixture
 def terminal() -> Iterator[Callable[..., Ended]]:
-    """The real command at a terminal: the second argument is typed once it has asked."""
+    """The real command at a terminal: what is typed once it has asked; None is Ctrl-C."""
     ours, theirs = pty.openpty()
 
-    def run(arguments: tuple[str, ...], typed: str) -> Ended:
+    def run(arguments: tuple[str, ...], typed: str | None) -> Ended:
         with subprocess.Popen(  # noqa: S603
             [Path(sys.executable).with_name("lastword"), *arguments],
             stdin=theirs,
@@ -100,9 +101,12 @@ def terminal() -> Iterator[Callable[..., Ended]]:
         ) as process:
             assert process.stderr
             asked = ""
-            while not asked.endswith((": ", "] ")):
-                asked += process.stderr.read(1)
-            os.write(ours, typed.encode())
+            while not asked.endswith((": ", "] ")) and (letter := process.stderr.read(1)):
+                asked += letter
+            if typed is None:
+                process.send_signal(signal.SIGINT)
+            else:
+                os.write(ours, typed.encode())
             out, err = process.communicate()
         return Ended(process.returncode, out, asked + err)
 

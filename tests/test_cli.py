@@ -11,6 +11,8 @@ import pytest
 
 from tests.fixtures_cli import ALICE, FEED, Ended, Lastword, assert_refused, run_process
 
+pytest_plugins = ["tests.fixtures_cli"]
+
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
@@ -94,6 +96,22 @@ def test_no_password_at_the_terminal(lastword: Lastword, terminal: Callable[...,
     assert "alice" not in lastword("accounts", "list").out
 
 
+@pytest.mark.parametrize("arguments", [ALICE, ("accounts", "remove", "bob")], ids=lambda it: it[1])
+def test_ctrl_c_ends_a_prompt_at_once(
+    ready: Lastword,
+    terminal: Callable[..., Ended],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+) -> None:
+    ready("accounts", "edit", "alice", "--rename", "bob")
+    monkeypatch.delenv("LASTWORD_PASSWORD")
+    ended = terminal(arguments, None)
+    assert ended.code == 130
+    assert ended.err.splitlines()[-1].endswith("lastword: interrupted")
+    assert "Traceback" not in ended.err
+    assert "bob" in ready("accounts", "list").out
+
+
 @pytest.mark.parametrize(("typed", "code", "left"), [("y\n", 0, 0), ("\n", 1, 1), ("no\n", 1, 1)])
 def test_the_terminal_is_asked_before_removing(
     ready: Lastword, terminal: Callable[..., Ended], typed: str, code: int, left: int
@@ -102,3 +120,17 @@ def test_the_terminal_is_asked_before_removing(
     assert ended.code == code
     assert "Remove alice (" in ended.err
     assert len(json.loads(ready("accounts", "list", "--json").out)) == left
+
+
+def test_several_inits_at_once(data: Path) -> None:
+    command: list[str | Path] = [Path(sys.executable).with_name("lastword"), "init"]
+    processes = [
+        subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8")  # noqa: S603
+        for _ in range(4)
+    ]
+    told = "".join(process.communicate()[1] for process in processes)
+    assert [process.returncode for process in processes] == [0, 0, 0, 0], told
+    assert told.count("lastword.db: created") == told.count("key: created") == 1
+    assert {path.name for path in data.iterdir()} <= {"key", "lastword.db"}
+    added = run_process(*ALICE, "--password-stdin", stdin="sesame")
+    assert added.code == 0, "the key is the database's own"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from tests.fixtures_cli import FEED, Ended, Lastword, assert_refused, run_process
 
+pytest_plugins = ["tests.fixtures_cli"]
+
 
 def test_nobody_to_ask_before_removing(ready: Lastword) -> None:
     del ready
@@ -114,3 +116,16 @@ def test_import_and_export(ready: Lastword, data: Path) -> None:
     assert_refused(
         ready("accounts", "export", "--output", str(data / "no" / "where")), "cannot be written"
     )
+
+
+def test_resume_does_not_try_a_refused_password_again(ready: Lastword, data: Path) -> None:
+    with sqlite3.connect(data / "lastword.db") as database:
+        database.execute("UPDATE account SET health = 'needs_owner'")
+    database.close()
+    assert (
+        "still waits for its owner: see `lastword why alice`"
+        in ready("accounts", "resume", "alice").err
+    )
+    assert json.loads(ready("accounts", "show", "alice", "--json").out)["health"] == "needs_owner"
+    ready("accounts", "edit", "alice", "--password")
+    assert json.loads(ready("accounts", "show", "alice", "--json").out)["health"] == "ok"

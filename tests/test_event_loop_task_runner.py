@@ -19,10 +19,9 @@ import prefect
 import pytest
 from prefect import flow, get_client, unmapped
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.exceptions import CancelledRun, CrashedRun, ObjectNotFound
+from prefect.exceptions import CancelledRun, CrashedRun, ObjectNotFound, Pause
 from prefect.futures import PrefectDistributedFuture, PrefectFuture, as_completed, wait
-from prefect.logging import get_logger
-from prefect.states import Completed
+from prefect.states import Completed, Suspended
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote
@@ -44,10 +43,7 @@ def runner_log(
     caplog: pytest.LogCaptureFixture,
 ) -> Iterator[pytest.LogCaptureFixture]:
     """The runner's log; and whatever a test does, no thread and no task is left behind."""
-    logger = get_logger("task_runner.eventloop")
-    logger.addHandler(caplog.handler)
     yield caplog
-    logger.removeHandler(caplog.handler)
     left = [t.name for t in threading.enumerate() if t.name.startswith("EventLoopTaskRunner")]
     assert not left
     assert not [record for record in caplog.records if record.name == "asyncio"]
@@ -115,20 +111,6 @@ def recorded(task_run_id: UUID, when: Callable[[TaskRun], bool]) -> TaskRun:
                 pass
             assert time.monotonic() < deadline
             time.sleep(0.1)
-
-
-def test_all_task_runs_share_one_loop_and_thread() -> None:
-    @task
-    async def where(_: int) -> tuple[int, int]:
-        await asyncio.sleep(0)
-        return id(asyncio.get_running_loop()), threading.get_ident()
-
-    @flow(task_runner=EventLoopTaskRunner(50))
-    def run() -> set[tuple[int, int]]:
-        return set(where.map(range(500)).result())
-
-    [(_, thread)] = run()
-    assert thread != threading.get_ident()
 
 
 async def test_an_async_flow_awaits_its_futures() -> None:
@@ -299,6 +281,16 @@ def test_an_error_on_leaving_the_lifespan_is_raised() -> None:
     @flow(task_runner=EventLoopTaskRunner(1, cannot_be_left))
     def run() -> int:
         return int(double.submit(1).result())
+
+    with pytest.raises(LookupError, match="cannot close"):
+        run()
+
+
+def test_a_runner_of_ones_own_within_a_flow_looks_at_its_own_end() -> None:
+    @flow
+    def run() -> None:
+        with EventLoopTaskRunner(1, cannot_be_left) as runner:
+            runner.submit(double, {"number": 1}).wait()
 
     with pytest.raises(LookupError, match="cannot close"):
         run()
@@ -484,6 +476,17 @@ def test_the_loop_outlives_exits(
     assert "which goes on" in runner_log.text
 
 
+def test_prefects_own_signals_pass_through() -> None:
+    @task
+    async def suspend() -> NoReturn:
+        raise Pause(state=Suspended())
+
+    with EventLoopTaskRunner(1) as runner:
+        with pytest.raises(Pause):
+            runner.submit(suspend, {}).result()
+        assert runner.submit(double, {"number": 1}).result() == 2
+
+
 def test_upstream_futures_are_awaited_without_holding_a_slot() -> None:
     order: list[str] = []
     free = threading.Event()
@@ -622,25 +625,32 @@ def test_sync_tasks_run_in_threads_within_the_same_limit() -> None:
 
 
 def test_a_cancelled_sync_task_ends_its_attempt_and_has_no_other() -> None:
-    attempts: list[threading.Event] = []
-    begun = threading.Event()
+    attempts: list[str] = []
+    begun, watching, cancelled = threading.Event(), threading.Event(), threading.Event()
 
     @prefect.task(retries=5)
     def attempt() -> NoReturn:
-        attempts.append(begun)
+        attempts.append("begun")
         begun.set()
-        cancelling.wait()
+        cancelled.wait()
         raise ValueError("again?")
 
-    cancelling = threading.Event()
-    with EventLoopTaskRunner(1) as runner:
+    @task
+    async def watch() -> None:
+        watching.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    with EventLoopTaskRunner(2) as runner:
         future = runner.submit(attempt, {})
+        runner.submit(watch, {})
         begun.wait()
-        future._loop.call_soon_threadsafe(runner.cancel_all)
-        future._loop.call_soon_threadsafe(future._loop.call_soon, cancelling.set)
-        future.wait()
-        assert future.state.is_crashed()
-    assert len(attempts) == 1
+        watching.wait()
+        runner.cancel_all()
+    assert future.state.is_crashed()
+    assert attempts == ["begun"]
 
 
 def test_states_are_at_hand_without_asking_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -706,3 +716,18 @@ def test_it_starts_once_and_again_after_its_end() -> None:
         runner.cancel_all()
     with pytest.raises(ValueError, match="1 or more"):
         EventLoopTaskRunner(0)
+
+
+# Last, because Prefect's server takes a while to write all these down.
+def test_all_task_runs_share_one_loop_and_thread() -> None:
+    @task
+    async def where(_: int) -> tuple[int, int]:
+        await asyncio.sleep(0)
+        return id(asyncio.get_running_loop()), threading.get_ident()
+
+    @flow(task_runner=EventLoopTaskRunner(50))
+    def run() -> set[tuple[int, int]]:
+        return set(where.map(range(500)).result())
+
+    [(_, thread)] = run()
+    assert thread != threading.get_ident()

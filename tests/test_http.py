@@ -132,7 +132,7 @@ async def test_statuses(
     server = await serve(once(respond(b"", status=status)))
     message = await refusal(client(server), kind, f"{server.url}?token=secret#fragment")
     assert words in message
-    assert message.startswith(f"{server.host}/feed.xml answers")
+    assert message.startswith(f"{server.host} answers")
     assert "secret" not in message
 
 

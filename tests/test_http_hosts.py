@@ -82,7 +82,7 @@ PRIVATE = [
 async def test_private_addresses(serve: Serve, client: Client, host: str) -> None:
     server = await serve(silence)
     message = await refusal(client(), Rejected, f"https://{host}:{server.port}/feed.xml?token=x")
-    assert message.startswith(f"{host}:{server.port}/feed.xml leads to a private address (")
+    assert message.startswith(f"{host}:{server.port} leads to a private address (")
     assert server.connections == 0  # not even a knock at the door
 
 

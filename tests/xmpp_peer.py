@@ -88,16 +88,17 @@ class Peer:
         await self.starttls()
         await self.header(features)
 
-    async def logged_in(self, features: str = BIND) -> None:
+    async def logged_in(self, features: str = BIND, *, direct_tls: bool = False) -> None:
         """Come as far as a login by PLAIN, and then offer these features."""
-        await self.encrypted(mechanisms("PLAIN"))
+        plain = mechanisms("PLAIN")
+        await (self.header(plain) if direct_tls else self.encrypted(plain))
         await self.expect("<auth[^>]*>[^<]*</auth>")
         self.send("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>")
         await self.header(features)
 
-    async def in_session(self, jid: str = f"{JID}/x") -> None:
+    async def in_session(self, jid: str = f"{JID}/x", *, direct_tls: bool = False) -> None:
         """Come as far as a session."""
-        await self.logged_in()
+        await self.logged_in(direct_tls=direct_tls)
         request = await self.expect(r"<iq[^>]*id=\"(\w+)\"[^>]*><bind.*?</iq>")
         self.send(
             f"<iq type='result' id='{request[1].decode()}'>"

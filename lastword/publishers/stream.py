@@ -83,6 +83,7 @@ class Stream(ClientXMPP):
         self._waiting: set[asyncio.Future[Any]] = set()
         self._tasks: set[asyncio.Future[Any]] = set()
         self._unfinished = 0
+        # A redirect comes before encryption, and slixmpp would trust the other host's certificate.
         self.max_redirects = -1
         # Chat, roster and the presence of contacts are no business of ours.
         for name in ("IM", "IMError", "Presence", "Roster Update"):

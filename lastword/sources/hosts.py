@@ -18,7 +18,6 @@ from lastword.errors import Rejected, Transient
 
 _HOST = re.compile(rb"[a-z0-9._:-]+")
 _LOOKUPS = 64
-_SHOWN = 100
 _UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
 
@@ -53,10 +52,8 @@ def parse_url(text: str) -> httpx.URL:
 
 
 def place(url: httpx.URL) -> str:
-    """Return what messages call the URL: host and path, since the query may hold secrets."""
-    path = url.raw_path.partition(b"?")[0].decode("ascii")
-    shown = path if len(path) <= _SHOWN else path[: _SHOWN - 1] + "…"
-    return url.netloc.decode("ascii") + ("" if path == "/" else shown)
+    """Return what messages call the URL: its host, for a path names the user, a query a secret."""
+    return url.netloc.decode("ascii")
 
 
 def refusal(url: httpx.URL, address: object) -> Rejected:

@@ -73,10 +73,8 @@ class Mastodon:
         if known is None:
             raise _unlike_mastodon(url, is_new=is_new)
         if found.get("suspended") is True:
-            raise Gone(
-                f"{user} is suspended at {place(parse_url(base))}:"
-                " ask its moderators, or remove the account"
-            )
+            server = place(parse_url(base))
+            raise Gone(f"{server} has suspended the account: ask its moderators, or remove it")
         return known
 
     async def _statuses(self, base: str, known: str) -> list[Any]:
@@ -102,7 +100,7 @@ def _parse(body: bytes, _: str) -> Any:  # noqa: ANN401
 
 
 def _unlike_mastodon(url: str, *, is_new: bool) -> Transient | Rejected:
-    server = place(parse_url(url).copy_with(path="/"))
+    server = place(parse_url(url))
     if is_new:
         return Rejected(f"{server} does not answer as a Mastodon server: check the server's name")
     return Transient(f"{server} does not answer as a Mastodon server now")
