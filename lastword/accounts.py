@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from lastword.rewire import rewire
+from lastword.errors import LoginRefused
+from lastword.rewire import end_quarantine, rewire
 from lastword.secrets import Keyring
 from lastword.usage import UsageError
 from lastword.wiring import Wiring
@@ -115,8 +116,18 @@ async def pause(database: Database, name: str) -> Account:
 
 
 async def resume(database: Database, name: str) -> Account:
-    """Take a paused account into runs again; what waits for its owner goes on waiting."""
-    return await edit(database, name, {"active": True})
+    """Take an account into runs again, paused or not; see `find`.
+
+    Its owner says so, and that ends a quarantine; but a refused login stays refused until the
+    password changes.
+    """
+    async with database.session() as session:
+        account = await _find(session, name)
+        account.active = True
+        if account.last_error != LoginRefused.__name__:
+            end_quarantine(account)
+        await session.commit()
+        return account
 
 
 async def remove(database: Database, name: str) -> None:

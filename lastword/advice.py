@@ -9,8 +9,10 @@ def advice(error: str | None, name: str) -> str:
         name: the account's name.
     """
     match error:
+        case "LoginRefused":
+            return f"`lastword accounts edit {name} --password`: not tried again before"
         case "Rejected":
-            return f"`lastword accounts edit {name}`: not tried again until its owner changes it"
+            return f"`lastword accounts edit {name}`, or `resume {name}` if it was put right there"
         case "Gone":
             return "Nothing: looked at again once a day, and comes back by itself"
         case "Deferred":

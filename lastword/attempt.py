@@ -54,7 +54,9 @@ async def attempt(
             return outcome, Recorded()
         recorded = await record(services.database, run_id, account, outcome, monotonic() - began)
     except (SQLAlchemyError, DatabaseTrouble) as error:
-        services.trouble = Systemic(f"the database failed ({type(error).__name__}): see its log")
+        # DatabaseTrouble speaks to people; what SQLAlchemy says may hold a row's values.
+        said = str(error) if isinstance(error, DatabaseTrouble) else type(error).__name__
+        services.trouble = Systemic(f"the database failed: {said}")
         raise services.trouble from None
     return outcome, recorded
 

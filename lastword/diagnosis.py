@@ -33,7 +33,7 @@ def diagnosis(account: Account, history: list[LedgerEntry], now: datetime) -> li
         shown = f"“{account.published_status}” {_ago(account.published_at, now)}"
         lines.append(("Shown", f"{shown}, by {account.last_carrier}"))
     lines.append(("Next", _next(account, now)))
-    if account.last_error:
+    if account.last_error and not _edited_since(account):
         lines.append(("To do", advice(account.last_error, account.name)))
     lines += [
         ("" if number else "Before", f"{entry.at:%Y-%m-%d %H:%M} {entry.kind}: {entry.reason}")
@@ -49,6 +49,10 @@ def _now(account: Account, now: datetime) -> str:
         return "not tried yet"
     failed = f", {account.failures} times in a row" if account.failures > 1 else ""
     return f"{_HEALTH[account.health]} since {_ago(account.health_since, now)}{failed}"
+
+
+def _edited_since(account: Account) -> bool:
+    return account.last_at is not None and account.edited_at > account.last_at
 
 
 def _next(account: Account, now: datetime) -> str:

@@ -32,6 +32,10 @@ class Rejected(LastWordError):
     """Credentials or address are wrong: the account waits for its owner, untried until then."""
 
 
+class LoginRefused(Rejected):
+    """The chat server refused the login: only another password, JID or publisher changes that."""
+
+
 class Gone(LastWordError):
     """Suspended, deleted, deactivated or moved: look again rarely, come back by itself."""
 

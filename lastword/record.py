@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lastword.errors import Rejected
+from lastword.errors import LoginRefused, Rejected
 from lastword.health import health_after
 from lastword.outcome import Outcome
 from models import Account, Health, LedgerEntry, OutcomeKind
@@ -38,7 +38,8 @@ async def record(
         if account is None or account.id is None or account.last_run_id == run_id:
             return Recorded()
         before = (account.last_outcome, account.last_error)
-        if account.edited_at == synced.edited_at:
+        is_current = account.edited_at == synced.edited_at
+        if is_current:
             _remember(account, synced, outcome)
         account.last_run_id = run_id
         account.last_outcome = outcome.kind
@@ -48,7 +49,8 @@ async def record(
         account.last_at = now()
         if not (outcome.kind is OutcomeKind.UNCHANGED and before[0] is OutcomeKind.UNCHANGED):
             session.add(_entry(run_id, account.id, outcome, seconds))
-    rejected, was_rejected = isinstance(outcome.error, Rejected), before[1] == Rejected.__name__
+    rejected = is_current and isinstance(outcome.error, Rejected)
+    was_rejected = before[1] in {Rejected.__name__, LoginRefused.__name__}
     return Recorded(rejected and not was_rejected, was_rejected and outcome.error is None)
 
 

@@ -2,6 +2,7 @@
 
 from pydantic import SecretStr
 
+from lastword.errors import LoginRefused
 from lastword.jid import domain_of
 from lastword.secrets import Keyring
 from lastword.usage import UsageError
@@ -32,8 +33,8 @@ def rewire(
 ) -> bool:
     """Set an account's wiring; the caller commits.
 
-    What was refused may now be right: a changed source, JID, publisher or password ends the
-    quarantine. What was remembered of another source, or published for another JID, is dropped.
+    What was refused may now be right: a changed JID, publisher or password ends the quarantine,
+    and so does a changed source, but not that of a refused login. What was remembered of another source, or published for another JID, is dropped.
 
     Args:
         account: the row, flushed.
@@ -64,11 +65,16 @@ def rewire(
     if changed & {"source", "jid", "publisher"}:
         account.published_status = account.published_post_id = account.published_at = None
     if changed & {"source", "jid", "publisher", "secret"}:
-        _end_quarantine(account)
+        account.edited_at = now()
+    if changed & {"jid", "publisher", "secret"} or (
+        "source" in changed and account.last_error != LoginRefused.__name__
+    ):
+        end_quarantine(account)
     return bool(changed)
 
 
-def _end_quarantine(account: Account) -> None:
+def end_quarantine(account: Account) -> None:
+    """Let an account be tried again as if it had never failed; the caller commits."""
     account.edited_at = now()
     if account.health is not Health.OK:
         account.health, account.health_since = Health.OK, account.edited_at

@@ -1,7 +1,7 @@
 """The whole story of one account: newest post → status → compare → publish → outcome."""
 
 from lastword.address import SourceAddress
-from lastword.errors import Rejected
+from lastword.errors import LoginRefused, Rejected
 from lastword.outcome import Outcome
 from lastword.services import Services
 from lastword.status import status_of
@@ -26,7 +26,8 @@ async def sync(
     """
     if account.health is Health.NEEDS_OWNER:
         # A refused password tried again gets a whole server banned: nobody overrides this.
-        raise Rejected(account.last_reason or "the account waits for its owner")
+        refusal = LoginRefused if account.last_error == LoginRefused.__name__ else Rejected
+        raise refusal(account.last_reason or "the account waits for its owner")
 
     post = await services.sources[SourceAddress.parse(account.source).kind].latest(account)
     if post is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import trustme
+from slixmpp.xmlstream import XMLStream
 
 from demo.contact import Contact
 from demo.prosody import Prosody
@@ -87,14 +88,21 @@ async def nothing_left() -> AsyncIterator[None]:
         yield
     finally:  # an error of the block must not keep us from looking
         left = [task for task in asyncio.all_tasks() if _is_ours(task)]
+        timers = [timer for timer in loop._scheduled if _is_slixmpps(timer)]  # type: ignore[attr-defined]
         loop.set_exception_handler(before)
         assert left == []
+        assert timers == []
         assert complaints == []
 
 
 def _is_ours(task: "asyncio.Task[Any]") -> bool:
     code = getattr(task.get_coro(), "cr_code", None)
     return code is not None and re.search(r"/slixmpp/|/lastword/", code.co_filename) is not None
+
+
+def _is_slixmpps(timer: asyncio.TimerHandle) -> bool:
+    owner = getattr(timer._callback, "__self__", None)  # type: ignore[attr-defined]
+    return isinstance(owner, XMLStream) and not timer.cancelled()
 
 
 LogIn = Callable[..., AbstractAsyncContextManager[Client]]

@@ -200,14 +200,30 @@ async def test_renaming_to_a_taken_name_is_told(database: Database) -> None:
     await accounts.find(database, "bob")
 
 
-async def test_pause_and_resume_leave_the_quarantine_alone(
+async def test_pause_leaves_the_quarantine_alone_and_resume_ends_it(
     database: Database, troubled: Account
 ) -> None:
     del troubled
-    assert not (await accounts.pause(database, "alice")).active
+    paused = await accounts.pause(database, "alice")
+    assert not paused.active
+    assert _is_quarantined(paused)
     account = await accounts.resume(database, "alice")
     assert account.active
-    assert _is_quarantined(account)
+    assert not _is_quarantined(account)
+
+
+async def test_a_refused_login_stays_refused_until_the_password_changes(
+    database: Database, troubled: Account, keyring: Keyring
+) -> None:
+    async with database.session() as session, session.begin():
+        session.add(troubled)
+        troubled.last_error = "LoginRefused"
+    assert _is_quarantined(await accounts.resume(database, "alice"))
+    edited = await accounts.edit(database, "alice", {"source": "feed:https://other.example/"})
+    assert _is_quarantined(edited)
+    password = SecretStr("another")
+    edited = await accounts.edit(database, "alice", {}, password=password, keyring=keyring)
+    assert not _is_quarantined(edited)
 
 
 async def test_removed_with_its_history(database: Database, troubled: Account) -> None:

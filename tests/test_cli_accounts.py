@@ -120,7 +120,7 @@ def test_import_and_export(ready: Lastword, data: Path) -> None:
 
 def test_resume_does_not_try_a_refused_password_again(ready: Lastword, data: Path) -> None:
     with sqlite3.connect(data / "lastword.db") as database:
-        database.execute("UPDATE account SET health = 'needs_owner'")
+        database.execute("UPDATE account SET health = 'needs_owner', last_error = 'LoginRefused'")
     database.close()
     assert (
         "still waits for its owner: see `lastword why alice`"

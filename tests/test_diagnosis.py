@@ -16,6 +16,7 @@ def account(**changes: Any) -> Account:  # noqa: ANN401
         name="alice",
         source="feed:https://a.example/feed",
         jid="alice@chat.example",
+        edited_at=NOW - timedelta(days=1),
         health_since=NOW - timedelta(hours=3),
         **changes,
     )
@@ -68,3 +69,10 @@ def test_each_way_of_failing(
     assert following in text_of(lines, "Next")
     assert todo in text_of(lines, "To do")
     assert len(lines) <= 12
+
+
+def test_what_was_changed_since_is_not_advised_again() -> None:
+    edited = account(
+        last_outcome=OutcomeKind.FAILED, last_error="Rejected", last_at=NOW - timedelta(days=2)
+    )
+    assert "To do" not in dict(diagnosis(edited, [], NOW))

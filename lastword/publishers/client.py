@@ -127,8 +127,7 @@ class Client(Stream):
     def _login_refused(self, failure: StanzaBase) -> None:
         # Leaves slixmpp no other mechanism to try the same password with.
         self.plugin["feature_mechanisms"].mech_list.clear()
-        jid = self.requested_jid.bare
-        self.fail(refusals.of_login(self.discreet(failure), jid, self.domain))
+        self.fail(refusals.of_login(self.discreet(failure), self.domain))
 
     def _session_offered(self, _: object) -> None:
         if not (self._is_encrypted() and self.authenticated):

@@ -4,7 +4,7 @@ import socket
 import ssl
 from xml.etree.ElementTree import Element
 
-from lastword.errors import Deferred, Gone, LastWordError, Rejected, Transient
+from lastword.errors import Deferred, Gone, LastWordError, LoginRefused, Transient
 
 # RFC 6120 section 4.9.3: passing troubles of the server, or of this one connection.
 _PASSING = frozenset(
@@ -16,7 +16,7 @@ _PASSING = frozenset(
 _SHOWN = 120
 
 
-def of_login(failure: Element, jid: str, domain: str) -> LastWordError:
+def of_login(failure: Element, domain: str) -> LastWordError:
     """Return what a SASL failure (RFC 6120 section 6.5) means.
 
     A failure that is not passing is never tried again: servers ban whole IPs for it.
@@ -26,13 +26,12 @@ def of_login(failure: Element, jid: str, domain: str) -> LastWordError:
         case "temporary-auth-failure" | "aborted":
             return Transient(f"{domain} cannot check passwords just now ({condition})")
         case "account-disabled":
-            return Gone(f"{domain} has disabled {jid}{text}")
+            return Gone(f"{domain} has disabled the account{text}")
         case "not-authorized" | "credentials-expired":
-            return Rejected(
-                f"{domain} refused the password of {jid}: set the right one with"
-                " `lastword accounts edit`"
+            return LoginRefused(
+                f"{domain} refused the password: set the right one with `lastword accounts edit`"
             )
-    return Rejected(f"{domain} refused the login of {jid} ({condition}){text}")
+    return LoginRefused(f"{domain} refused the login ({condition}){text}")
 
 
 def of_stream(error: Element, domain: str) -> LastWordError:

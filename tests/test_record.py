@@ -1,0 +1,246 @@
+"""Recording, on real databases: one outcome per account and run, whatever happens meanwhile."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import cast
+
+import pytest
+from sqlmodel import select
+
+from lastword import runs
+from lastword.attempt import attempt
+from lastword.errors import Deferred, LastWordError, LoginRefused, Systemic, Transient
+from lastword.outcome import Outcome
+from lastword.post import Post
+from lastword.publishers.base import Publisher
+from lastword.record import record
+from lastword.runs import AccountRef, Which, WrongChoice
+from lastword.services import Services
+from lastword.settings import Settings
+from lastword.sources.http import GuardedClient
+from models import Account, Health, LedgerEntry, OutcomeKind, Run
+from models.database import Database
+from models.types import now
+
+PUBLISHED = Outcome(
+    OutcomeKind.PUBLISHED, "by pep", post=Post(id="1", text="x"), status="x", carrier="pep"
+)
+UNCHANGED = Outcome(OutcomeKind.UNCHANGED, "nothing new")
+
+
+@dataclass
+class Broken:
+    """A source that raises."""
+
+    error: Exception
+
+    @staticmethod
+    def check(handle: str) -> str:
+        return handle
+
+    async def latest(self, account: Account) -> Post | None:
+        del account
+        raise self.error
+
+
+def services(database: Database, error: Exception) -> Services:
+    return Services(
+        settings=Settings(),
+        database=database,
+        http=cast("GuardedClient", None),
+        sources={"feed": Broken(error)},
+        publishers=dict[str, Publisher](),
+        until_the_end=AsyncExitStack(),
+    )
+
+
+async def add(database: Database, name: str = "alice", **columns: object) -> Account:
+    account = Account(name=name, source="feed:https://a.example/feed", jid=f"{name}@chat.example")
+    for column, value in columns.items():
+        setattr(account, column, value)
+    async with database.session() as session, session.begin():
+        session.add(account)
+    return account
+
+
+def ref(account: Account) -> AccountRef:
+    assert account.id is not None
+    return AccountRef(account.id, account.name)
+
+
+async def read(database: Database) -> tuple[Account, list[LedgerEntry]]:
+    async with database.session() as session:
+        account = (await session.exec(select(Account))).one()
+        ledger = await session.exec(select(LedgerEntry).order_by("id"))
+        return account, list(ledger)
+
+
+async def test_an_outcome_is_on_the_account_and_in_the_ledger(database: Database) -> None:
+    account = await add(database)
+    run_id = await runs.begin(database, Which.DUE, 1, None)
+    account.source_memory = {"etag": "1"}
+    await record(database, run_id, account, PUBLISHED, 1.5)
+    saved, ledger = await read(database)
+    assert (saved.last_outcome, saved.last_run_id) == (OutcomeKind.PUBLISHED, run_id)
+    assert (saved.published_status, saved.published_post_id) == ("x", "1")
+    assert saved.source_memory == {"etag": "1"}
+    assert [(entry.kind, entry.carrier, entry.seconds) for entry in ledger] == [
+        (OutcomeKind.PUBLISHED, "pep", 1.5)
+    ]
+
+
+async def test_a_repeated_unchanged_leaves_no_row(database: Database) -> None:
+    account = await add(database)
+    for outcome in (PUBLISHED, UNCHANGED, UNCHANGED, UNCHANGED, PUBLISHED):
+        await record(database, await runs.begin(database, Which.DUE, 1, None), account, outcome, 0)
+    _, ledger = await read(database)
+    kinds = [OutcomeKind.PUBLISHED, OutcomeKind.UNCHANGED, OutcomeKind.PUBLISHED]
+    assert [entry.kind for entry in ledger] == kinds
+
+
+async def test_never_two_outcomes_for_one_run(database: Database) -> None:
+    account = await add(database)
+    run_id = await runs.begin(database, Which.DUE, 1, None)
+    await record(database, run_id, account, PUBLISHED, 0)
+    await record(database, run_id, account, Outcome.of_error(Transient("late")), 0)
+    saved, ledger = await read(database)
+    assert saved.last_outcome is OutcomeKind.PUBLISHED
+    assert len(ledger) == 1
+
+
+async def test_what_was_edited_meanwhile_is_not_judged_by_the_old_wiring(
+    database: Database,
+) -> None:
+    loaded = await add(database)
+    async with database.session() as session, session.begin():
+        edited = await session.get_one(Account, loaded.id)
+        edited.edited_at = now() + timedelta(seconds=1)
+    run_id = await runs.begin(database, Which.DUE, 1, None)
+    refused = Outcome.of_error(LoginRefused("chat.example refused the password"))
+    recorded = await record(database, run_id, loaded, refused, 0)
+    saved, _ = await read(database)
+    assert saved.health is Health.OK
+    assert saved.last_outcome is OutcomeKind.FAILED
+    assert not recorded.began_to_need_owner
+
+
+async def test_a_removed_account_is_no_trouble(database: Database) -> None:
+    account = await add(database)
+    run_id = await runs.begin(database, Which.DUE, 1, None)
+    async with database.session() as session, session.begin():
+        await session.delete(await session.get_one(Account, account.id))
+    await record(database, run_id, account, PUBLISHED, 0)
+    outcome, _ = await attempt(ref(account), run_id, services(database, ValueError()), last=True)
+    assert outcome.kind is OutcomeKind.SKIPPED
+
+
+async def test_the_owner_is_told_once_when_it_begins_and_once_when_it_ends(
+    database: Database,
+) -> None:
+    account = await add(database)
+    refused = Outcome.of_error(LoginRefused("no"))
+    told = [
+        await record(database, await runs.begin(database, Which.DUE, 1, None), account, outcome, 0)
+        for outcome in (refused, refused, PUBLISHED, PUBLISHED)
+    ]
+    assert [one.began_to_need_owner for one in told] == [True, False, False, False]
+    assert [one.ceased_to_need_owner for one in told] == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "name"),
+    [
+        (LoginRefused("no"), OutcomeKind.FAILED, "LoginRefused"),
+        (Deferred("later"), OutcomeKind.DEFERRED, "Deferred"),
+        (Transient("again"), OutcomeKind.FAILED, "Transient"),
+        (KeyError("a secret"), OutcomeKind.FAILED, "Defect"),
+        (Systemic("the key is wrong"), OutcomeKind.DEFERRED, "Deferred"),
+    ],
+)
+async def test_each_error_is_one_outcome(
+    database: Database, error: Exception, kind: OutcomeKind, name: str
+) -> None:
+    account = await add(database)
+    run_id = await runs.begin(database, Which.DUE, 1, None)
+    outcome, _ = await attempt(ref(account), run_id, services(database, error), last=True)
+    saved, ledger = await read(database)
+    assert (outcome.kind, saved.last_error) == (kind, name)
+    assert [entry.error for entry in ledger] == [name]
+    assert "a secret" not in outcome.reason
+
+
+async def test_a_transient_error_is_raised_while_a_retry_follows(database: Database) -> None:
+    account = await add(database)
+    run_id = await runs.begin(database, Which.DUE, 1, None)
+    with pytest.raises(Transient):
+        await attempt(ref(account), run_id, services(database, Transient("x")), last=False)
+    saved, ledger = await read(database)
+    assert (saved.last_outcome, ledger) == (None, [])
+
+
+async def test_something_systemic_stops_the_accounts_after_it(database: Database) -> None:
+    alice, bob = await add(database), await add(database, "bob")
+    run_id = await runs.begin(database, Which.DUE, 2, None)
+    shared = services(database, Systemic("the app's key was refused"))
+    await attempt(ref(alice), run_id, shared, last=True)
+    outcome, _ = await attempt(ref(bob), run_id, shared, last=True)
+    assert outcome.reason == "the run was stopped: the app's key was refused"
+    ended = await runs.tally(database, run_id, 2)
+    assert ended.counts == {OutcomeKind.DEFERRED: 2}
+    async with database.session() as session:
+        healths = (await session.exec(select(Account.health))).all()
+    assert healths == [Health.OK, Health.OK]
+
+
+async def test_a_dry_run_records_only_a_refusal(database: Database) -> None:
+    account = await add(database)
+    for error, health in ((Transient("x"), Health.OK), (LoginRefused("x"), Health.NEEDS_OWNER)):
+        await attempt(ref(account), None, services(database, error), last=True, dry_run=True)
+        saved, ledger = await read(database)
+        assert (saved.health, saved.last_run_id, ledger) == (health, None, [])
+
+
+async def test_who_is_due(database: Database) -> None:
+    later, before = now() + timedelta(hours=1), now() - timedelta(hours=1)
+    failed = {"last_outcome": OutcomeKind.FAILED}
+    await add(database, "a-new")
+    await add(database, "b-paused", active=False)
+    await add(database, "c-waiting", health=Health.NEEDS_OWNER, **failed)
+    await add(database, "d-later", health=Health.GONE, due_at=later, **failed)
+    await add(database, "e-again", health=Health.GONE, due_at=before, **failed)
+
+    async def names(which: Which) -> str:
+        return "".join(one.name[0] for one in await runs.choose(database, which))
+
+    assert await names(Which.DUE) == "ae"
+    assert await names(Which.FAILED) == "cde"
+    assert await names(Which.ALL) == "acde"
+    named = await runs.choose(database, Which.DUE, ["d-later", "c-waiting"])
+    assert [one.name for one in named] == ["c-waiting", "d-later"]
+    for wrong in (["a-new", "nobody"], ["b-paused"]):
+        with pytest.raises(WrongChoice):
+            await runs.choose(database, Which.DUE, wrong)
+
+
+async def test_a_run_closes_those_that_died_before_it(database: Database) -> None:
+    died = await runs.begin(database, Which.DUE, 3, "flow-run-1")
+    lives = await runs.begin(database, Which.DUE, 0, "flow-run-2")
+    await runs.finish(database, lives, await runs.tally(database, lives, 0), "Completed", "fine")
+    async with database.session() as session:
+        states = {run.id: run.state for run in await session.exec(select(Run))}
+    assert states == {died: "Crashed", lives: "Completed"}
+    assert [run.id for run in await runs.ended_after(database, died)] == [lives]
+
+
+def test_every_error_of_the_tree_has_advice() -> None:
+    from lastword.advice import advice  # noqa: PLC0415
+
+    known = {"LoginRefused", "Rejected", "Gone", "Deferred", "Transient", "Systemic", "Defect"}
+    assert {error.__name__ for error in _tree(LastWordError)} >= known
+    for error in ("LoginRefused", "Rejected", "Gone", "Deferred", "Transient"):
+        assert "defect" not in advice(error, "alice")
+
+
+def _tree(kind: type[LastWordError]) -> set[type[LastWordError]]:
+    return set(kind.__subclasses__()).union(*(_tree(one) for one in kind.__subclasses__()))
