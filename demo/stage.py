@@ -78,7 +78,8 @@ async def stage(
                         ),
                         "LASTWORD_CONTACT": "demo@lastword.example",
                         # The host that never answers is waited for three times: keep it short.
-                        "LASTWORD_HTTP_DEADLINE": "4",
+                        # A crowd shares one core with the site, Prefect and the chat server.
+                        "LASTWORD_HTTP_DEADLINE": str(4 + len(people) // 80),
                         "LASTWORD_RETRY_SECONDS": "1",
                         **(settings or {}),
                     },

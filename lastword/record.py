@@ -33,7 +33,7 @@ async def record(
     Returns:
         What this changed for the owner; nothing for an account that was removed meanwhile.
     """
-    async with database.session() as session, session.begin():
+    async with database.writing() as session:
         account = await session.get(Account, synced.id)
         if account is None or account.id is None or account.last_run_id == run_id:
             return Recorded()
@@ -56,7 +56,7 @@ async def record(
 
 async def quarantine(database: Database, refused: Account, error: Rejected) -> None:
     """Note a refusal that was met outside a run, so that no run tries the same again."""
-    async with database.session() as session, session.begin():
+    async with database.writing() as session:
         account = await session.get(Account, refused.id)
         if account is None or account.edited_at != refused.edited_at:
             return

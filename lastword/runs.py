@@ -104,7 +104,7 @@ def _check_names(names: Sequence[str], known: dict[str, bool]) -> None:
 
 async def begin(database: Database, which: Which, due: int, flow_run_id: str | None) -> int:
     """Open a run's row and return its id; rows that a dead process left open are closed."""
-    async with database.session() as session, session.begin():
+    async with database.writing() as session:
         unfinished = await session.exec(select(Run).where(col(Run.ended_at).is_(None)))
         for run in unfinished:
             run.ended_at, run.state = now(), "Crashed"
@@ -148,7 +148,7 @@ async def tally_of(database: Database, flow_run_id: str | None) -> Tally:
 
 async def finish(database: Database, run_id: int, ended: Tally, state: str, message: str) -> None:
     """Close a run's row with its counts."""
-    async with database.session() as session, session.begin():
+    async with database.writing() as session:
         run = await session.get_one(Run, run_id)
         run.ended_at, run.state, run.message = now(), state, message
         for kind in OutcomeKind:

@@ -4,8 +4,9 @@ The words for trouble are hooked into the engine itself, so that whoever uses it
 `DatabaseTrouble` and no driver's error; only a broken constraint stays an `IntegrityError`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -54,6 +55,7 @@ class Database:
             # A PostgreSQL that was restarted between two runs must not cost the second one.
             pool_pre_ping=not self.is_sqlite,
         )
+        self._turn = asyncio.Lock() if self.is_sqlite else nullcontext()
         self._speak_plainly()
 
     def __repr__(self) -> str:
@@ -105,6 +107,19 @@ class Database:
             raise DatabaseTrouble(
                 f"no connection to the database became free within {POOL_SECONDS} seconds"
             ) from None
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """Give a session whose transaction is committed when the block ends.
+
+        SQLite takes one writer at a time and lets the others try again and again. Those of this
+        process queue here instead: of hundreds, some would be unlucky for longer than they wait.
+
+        Raises:
+            DatabaseTrouble: as `session` does.
+        """
+        async with self._turn, self.session() as session, session.begin():
+            yield session
 
     async def dispose(self) -> None:
         """Close all connections."""

@@ -6,6 +6,14 @@ import pytest
 from prefect.settings import PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
+pytest_plugins = [
+    "tests.fixtures_cli",
+    "tests.fixtures_database",
+    "tests.fixtures_event_loop",
+    "tests.fixtures_http",
+    "tests.fixtures_xmpp",
+]
+
 # As a real deployment sets them: one event per transaction is what the server does by default,
 # and its record of the task runs then lags far behind the tests.
 _SERVER = {

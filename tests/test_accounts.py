@@ -17,8 +17,6 @@ from models import Account, Health, LedgerEntry, OutcomeKind, Run
 from models.database import Database
 from models.types import now
 
-pytest_plugins = ["tests.fixtures_database"]
-
 ALICE = Wiring(name="alice", source="feed:https://blog.example/feed", jid="alice@chat.example")
 OTHER_FEED = "feed:https://other.example/feed"
 SESAME = SecretStr("sesame")

@@ -11,8 +11,6 @@ import pytest
 
 from tests.fixtures_cli import ALICE, FEED, Ended, Lastword, assert_refused, run_process
 
-pytest_plugins = ["tests.fixtures_cli"]
-
 
 @pytest.mark.parametrize(
     ("arguments", "words"),

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from tests.fixtures_cli import FEED, Ended, Lastword, assert_refused, run_process
 
-pytest_plugins = ["tests.fixtures_cli"]
-
 
 def test_nobody_to_ask_before_removing(ready: Lastword) -> None:
     del ready

@@ -8,8 +8,6 @@ import pytest
 
 from tests.fixtures_cli import ALICE, FEED, Ended, Lastword, assert_refused, run_process
 
-pytest_plugins = ["tests.fixtures_cli", "tests.fixtures_database"]
-
 
 @pytest.mark.parametrize(
     ("arguments", "words"),

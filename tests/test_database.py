@@ -15,8 +15,6 @@ from sqlmodel import select
 from models import Account, KeyCheck, schema
 from models.database import Database
 
-pytest_plugins = ["tests.fixtures_database"]
-
 
 def _account(name: str) -> Account:
     return Account(name=name, source="x:alice", jid="alice@chat.example")

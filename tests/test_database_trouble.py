@@ -17,8 +17,6 @@ from models import Account, schema
 from models.database import Database
 from models.errors import DatabaseTrouble
 
-pytest_plugins = ["tests.fixtures_database"]
-
 
 def _account(name: str) -> Account:
     return Account(name=name, source="x:alice", jid="alice@chat.example")

@@ -18,8 +18,6 @@ from lastword.sources.feed_xml import read_xml
 from models import Account
 from tests.fixtures_http import Client
 
-pytest_plugins = ["tests.fixtures_http"]
-
 DATA = Path(__file__).parent / "data" / "feed"
 URL = "https://feeds.example/a/feed.xml"
 

@@ -12,8 +12,6 @@ import pytest
 from lastword.errors import Deferred, Gone, LastWordError, Rejected, Transient
 from tests.fixtures_http import Client, Serve, failing, head, once, refusal, respond, silence
 
-pytest_plugins = ["tests.fixtures_http"]
-
 
 async def test_fetch(serve: Serve, client: Client) -> None:
     server = await serve(once(respond(b"hello", "ETag: x")))

@@ -14,8 +14,6 @@ from lastword.errors import Rejected, Transient
 from lastword.sources.hosts import Hosts, is_public
 from tests.fixtures_http import Client, Serve, once, refusal, respond, silence
 
-pytest_plugins = ["tests.fixtures_http"]
-
 
 async def test_certificate_for_another_name(
     serve: Serve, client: Client, tls_for: Callable[..., ssl.SSLContext]

@@ -9,8 +9,6 @@ import pytest
 from lastword.errors import Rejected, Transient
 from tests.fixtures_http import Answer, Client, Serve, head, once, refusal, respond, silence
 
-pytest_plugins = ["tests.fixtures_http"]
-
 
 def endless(start: bytes, more: bytes) -> Answer:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -14,8 +14,6 @@ from lastword.wiring import Wiring
 from models import Health
 from models.database import Database
 
-pytest_plugins = ["tests.fixtures_database"]
-
 FEED = "feed:https://blog.example/feed"
 HEADER = "name,source,jid,publisher,template,active,password\n"
 

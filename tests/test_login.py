@@ -15,8 +15,6 @@ from lastword.settings import Settings
 from tests.fixtures_xmpp import CONTACT, MANY, account, login_to, nothing_left, tls_for, witness
 from tests.xmpp_peer import DOMAIN, PASSWORD
 
-pytest_plugins = ["tests.fixtures_xmpp"]
-
 BOTH = Confirmation("pep+presence")
 
 

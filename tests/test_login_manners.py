@@ -15,8 +15,6 @@ from models import Account
 from tests.fixtures_xmpp import account, login_to, nothing_left, tls_for, witness
 from tests.xmpp_peer import DOMAIN
 
-pytest_plugins = ["tests.fixtures_xmpp"]
-
 
 def of_us(contact: Contact, name: str) -> list[Seen]:
     """Return what was seen of a person since Last Word came."""

@@ -12,8 +12,6 @@ from lastword.publishers.login import Login
 from tests.fixtures_xmpp import StartServer, account, login_to, nothing_left
 from tests.xmpp_peer import DOMAIN, JID, Peer, XMPPServer
 
-pytest_plugins = ["tests.fixtures_xmpp"]
-
 ALICE = account("alice")
 
 

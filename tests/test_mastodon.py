@@ -21,8 +21,6 @@ from lastword.sources.mastodon_status import is_eligible, post_of
 from models import Account
 from tests.fixtures_http import Client
 
-pytest_plugins = ["tests.fixtures_http"]
-
 DATA = Path(__file__).parent / "data" / "mastodon"
 CASES = sorted(path.stem for path in DATA.glob("*.json") if not path.stem.endswith(".post"))
 

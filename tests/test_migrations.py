@@ -16,8 +16,6 @@ from models.database import Database
 from models.errors import DatabaseTrouble
 from models.schema import Upgraded
 
-pytest_plugins = ["tests.fixtures_database"]
-
 NEXT_REVISION = """
 import sqlalchemy as sa
 from alembic import op

@@ -13,8 +13,6 @@ from demo.prosody_storage import lua
 from tests.fixtures_xmpp import CONTACT, account, login_to, tls_for, witness
 from tests.xmpp_peer import PASSWORD
 
-pytest_plugins = ["tests.fixtures_xmpp"]
-
 
 def test_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

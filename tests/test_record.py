@@ -1,5 +1,6 @@
 """Recording, on real databases: one outcome per account and run, whatever happens meanwhile."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -244,3 +245,13 @@ def test_every_error_of_the_tree_has_advice() -> None:
 
 def _tree(kind: type[LastWordError]) -> set[type[LastWordError]]:
     return set(kind.__subclasses__()).union(*(_tree(one) for one in kind.__subclasses__()))
+
+
+async def test_hundreds_record_at_once(database: Database) -> None:
+    crowd = [await add(database, f"p{number}") for number in range(300)]
+    run_id = await runs.begin(database, Which.DUE, len(crowd), None)
+    async with asyncio.TaskGroup() as group:
+        for account in crowd:
+            group.create_task(record(database, run_id, account, PUBLISHED, 0))
+    ended = await runs.tally(database, run_id, len(crowd))
+    assert ended.counts == {OutcomeKind.PUBLISHED: len(crowd)}

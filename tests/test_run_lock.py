@@ -13,8 +13,6 @@ from models.database import Database
 from models.run_lock import RunUnderWay, run_lock
 from models.types import now
 
-pytest_plugins = ["tests.fixtures_database"]
-
 HOLD = """
 import asyncio, sys
 from models.database import Database

@@ -18,8 +18,6 @@ from lastword.settings import Settings
 from models import Account, KeyCheck
 from models.database import Database
 
-pytest_plugins = ["tests.fixtures_database"]
-
 KEY = bytes(range(32))
 PLACE = SealedFor("account", "secret", 7, "chat.example")
 

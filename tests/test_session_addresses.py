@@ -13,8 +13,6 @@ from lastword.publishers.dns import Directory, Record
 from tests.fixtures_xmpp import LogIn, StartServer, refusal, serving
 from tests.xmpp_peer import DOMAIN, Peer, XMPPServer
 
-pytest_plugins = ["tests.fixtures_xmpp"]
-
 
 class Listed(Directory):
     """Servers on loopback, where a real directory finds none."""

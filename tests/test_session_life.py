@@ -16,8 +16,6 @@ from tests.xmpp_peer import (
     stream_error,
 )
 
-pytest_plugins = ["tests.fixtures_xmpp"]
-
 SCRAM_AND_PLAIN = mechanisms("SCRAM-SHA-1", "PLAIN", "SCRAM-SHA-256", "DIGEST-MD5")
 
 

@@ -15,8 +15,6 @@ from lastword.status import clean
 from models import Account
 from tests.fixtures_http import Client
 
-pytest_plugins = ["tests.fixtures_http"]
-
 
 def test_people_are_always_the_same_and_unique() -> None:
     crowd = people(800)

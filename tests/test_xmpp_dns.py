@@ -15,8 +15,6 @@ from lastword.publishers.dns import Directory
 from tests.fixtures_xmpp import LogIn, StartServer, refusal
 from tests.xmpp_peer import DOMAIN, JID, Peer
 
-pytest_plugins = ["tests.fixtures_xmpp"]
-
 A, AAAA, SRV = 1, 28, 33
 Zone = Mapping[tuple[str, int], list[bytes]]
 
