@@ -74,7 +74,7 @@ async def set_up(api: str, environment: Mapping[str, str], log: Path) -> None:
         async with get_client() as client:
             with suppress(ObjectAlreadyExists):
                 await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
-    with log.open("wb") as output:  # noqa: ASYNC230 (a local file, opened once)
+    with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "prefect", "--no-prompt"),
             *("deploy", "--all", "--prefect-file", str(PREFECT_YAML)),

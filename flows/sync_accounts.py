@@ -30,8 +30,7 @@ WINDOW = 200
 
 @flow(
     name="sync-accounts",
-    # Prefect's type is invariant in the future's class: its own runners would not fit either.
-    task_runner=EventLoopTaskRunner(WINDOW, shared_services),  # type: ignore[arg-type]
+    task_runner=EventLoopTaskRunner(WINDOW, shared_services),
     persist_result=False,
 )
 def sync_accounts(

@@ -34,7 +34,8 @@ def rewire(
     """Set an account's wiring; the caller commits.
 
     What was refused may now be right: a changed JID, publisher or password ends the quarantine,
-    and so does a changed source, but not that of a refused login. What was remembered of another source, or published for another JID, is dropped.
+    and so does a changed source, but not that of a refused login. What was remembered of another
+    source, or published for another JID, is dropped.
 
     Args:
         account: the row, flushed.

@@ -152,6 +152,7 @@ async def refusal(
             pass
     assert monotonic() - began < kwargs.get("deadline", 5) + 1
     assert PASSWORD not in str(caught.value)
+    assert "alice" not in str(caught.value)  # messages end up in logs
     if server:
         await server.over()
     return caught.value

@@ -155,7 +155,8 @@ def test_names_and_states_reach_the_api() -> None:
         future.wait()
         return future.task_run_id
 
-    task_run = recorded(run(), lambda run: run.state_name == "Unchanged")
+    # The run's row and its state's arrive one after the other.
+    task_run = recorded(run(), lambda run: run.state is not None and run.state.name == "Unchanged")
     assert task_run.name == "sync ann"
     assert task_run.state
     assert task_run.state.message == "ann said nothing new"

@@ -5,9 +5,10 @@ import os
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
-from prefect.flows import load_flow_from_entrypoint
+from prefect.flows import Flow, load_flow_from_entrypoint
 
 from demo.people import people
 from demo.prefect_api import PrefectAPI
@@ -33,7 +34,7 @@ def processes_with(text: str) -> list[str]:
 
 
 def test_the_entrypoint_of_the_deployment_is_the_flow() -> None:
-    loaded = load_flow_from_entrypoint(
+    loaded: Flow[Any, Any] = load_flow_from_entrypoint(
         "flows.sync_accounts.sync_accounts", use_placeholder_flow=False
     )
     assert loaded.name == sync_accounts.name

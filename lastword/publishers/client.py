@@ -133,7 +133,7 @@ class Client(Stream):
         if not (self._is_encrypted() and self.authenticated):
             self.fail(Deferred(f"{self.domain} offers a session without encryption or login"))
         elif self.boundjid.bare != self.requested_jid.bare:
-            self.fail(Deferred(f"{self.domain} gave us another JID than {self.requested_jid.bare}"))
+            self.fail(Deferred(f"{self.domain} gave us another JID than the account's"))
         elif not self._in_session.done():
             self._in_session.set_result(None)
 

@@ -60,7 +60,7 @@ async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
     if tls.verify_mode is not ssl.CERT_REQUIRED or not tls.check_hostname:
         raise ValueError("the TLS context must verify certificates and names")
     full_jid = _full_jid(jid)
-    _check_password(password, jid)
+    _check_password(password)
     async with logins:
         client = Client(
             full_jid, password, tls=tls, directory=directory, answer_deadline=answer_deadline
@@ -83,16 +83,16 @@ def _full_jid(jid: str) -> str:
         return JID(f"{JID(jid).bare}/lastword-{token_hex(4)}").full
     except InvalidJID:
         raise Rejected(
-            f"{jid} is not a JID: set the right one with `lastword accounts edit`"
+            "the account's JID cannot be one: set the right one with `lastword accounts edit`"
         ) from None
 
 
-def _check_password(password: str, jid: str) -> None:
+def _check_password(password: str) -> None:
     """Check that a password is one that SASL can carry (RFC 4013)."""
     try:
         saslprep(password)
     except (StringPrepError, UnicodeError):
         raise Rejected(
-            f"the password of {jid} has a character that no XMPP server takes: set the right one"
-            " with `lastword accounts edit`"
+            "the password has a character that no XMPP server takes: set the right one with"
+            " `lastword accounts edit`"
         ) from None
