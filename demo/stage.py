@@ -31,13 +31,14 @@ class Stage:
     site: Site
     prosody: Prosody
     lastword: LastWord
-    contact_password: str
+    passwords: Mapping[str, str]
+    """By name, the contact's too."""
 
     def contact(self) -> Contact:
         """Return the contact of all people, ready to log in."""
         return Contact(
             f"{CONTACT}@{DOMAIN}",
-            self.contact_password,
+            self.passwords[CONTACT],
             host=self.prosody.host,
             port=self.prosody.port,
             ca_file=self.prosody.ca_file,
@@ -55,14 +56,14 @@ async def stage(
         settings: environment variables for `lastword`, beside those that the stage needs.
         latency: seconds that the site takes for each answer.
     """
-    passwords = {person.name: token_urlsafe(12) for person in people}
-    contact_password = token_urlsafe(12)
+    names = [person.name for person in people]
+    passwords = {name: token_urlsafe(12) for name in (*names, CONTACT)}
     with TemporaryDirectory(prefix="lastword-demo-") as name:
         directory = Path(name)
         prosody = Prosody(
             domain=DOMAIN,
-            users={**passwords, CONTACT: contact_password},
-            contacts={CONTACT: list(passwords)},
+            users=passwords,
+            contacts={CONTACT: names},
         )
         server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         prosody.certificate(HOST).configure_cert(server_tls)
@@ -79,14 +80,14 @@ async def stage(
                         "LASTWORD_CONTACT": "demo@lastword.example",
                         # The host that never answers is waited for three times: keep it short.
                         # A crowd shares one core with the site, Prefect and the chat server.
-                        "LASTWORD_HTTP_DEADLINE": str(4 + len(people) // 80),
+                        "LASTWORD_HTTP_DEADLINE": str(3 + len(people) // 80),
                         "LASTWORD_RETRY_SECONDS": "1",
                         **(settings or {}),
                     },
                 )
                 await lastword("init")
                 await _add_accounts(lastword, directory, people, passwords, site)
-                yield Stage(directory, site, prosody, lastword, contact_password)
+                yield Stage(directory, site, prosody, lastword, passwords)
 
 
 async def _add_accounts(

@@ -59,21 +59,24 @@ async def wait_until_it_answers(api: str, deadline: float) -> None:
         raise ServerTrouble(f"no Prefect server answers at {api}") from None
 
 
-async def set_up(api: str, environment: Mapping[str, str], log: Path) -> None:
-    """Make the work pool and the deployments of prefect.yaml; doing it again changes nothing.
+async def make_work_pool(api: str) -> None:
+    """Make the work pool that the deployments name; one that is there already stays."""
+    with temporary_settings({PREFECT_API_URL: api}):
+        async with get_client() as client:
+            with suppress(ObjectAlreadyExists):
+                await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
+
+
+async def deploy(environment: Mapping[str, str], log: Path) -> None:
+    """Apply the deployments of prefect.yaml; doing it again changes nothing.
 
     Args:
-        api: the server's API address.
         environment: variables for Prefect's command.
         log: file for what Prefect says about it.
 
     Raises:
         ServerTrouble: the deployments were refused.
     """
-    with temporary_settings({PREFECT_API_URL: api}):
-        async with get_client() as client:
-            with suppress(ObjectAlreadyExists):
-                await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "prefect", "--no-prompt"),

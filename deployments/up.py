@@ -9,7 +9,13 @@ from pathlib import Path
 
 from deployments import profile
 from deployments.processes import Child, child
-from deployments.server import ServerTrouble, port_is_free, set_up, wait_until_it_answers
+from deployments.server import (
+    ServerTrouble,
+    deploy,
+    make_work_pool,
+    port_is_free,
+    wait_until_it_answers,
+)
 
 START = 120.0
 """Seconds for Prefect's server to answer: it builds its database at the first start."""
@@ -65,8 +71,10 @@ async def up(
             await _answering(children[0], api)
         else:
             await wait_until_it_answers(api, 10)
-        await set_up(api, profile.client_environment(home, api), logs / "deploy.log")
+        await make_work_pool(api)
+        # The worker needs seconds to start: it does so while Prefect's command deploys.
         children.append(await stack.enter_async_context(_worker(home, logs, api)))
+        await deploy(profile.client_environment(home, api), logs / "deploy.log")
         yield Up(api, api.removesuffix("/api"), tuple(children))
 
 

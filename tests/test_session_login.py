@@ -180,7 +180,9 @@ async def test_scram_with_a_false_proof_of_the_server(
         false = base64.b64encode(b"v=" + base64.b64encode(b"0" * 20)).decode()
         peer.send(f"<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{false}</success>")
 
-    assert type(await refusal(log_in, await xmpp_server(script))) is Transient
+    error = await refusal(log_in, await xmpp_server(script))
+    assert type(error) is Transient
+    assert str(error) == f"{DOMAIN} broke off or garbled its answer"
 
 
 async def test_passwords_stay_out_of_the_log(

@@ -1,6 +1,7 @@
 """`lastword up`: server, worker and schedule in one foreground command, ended together."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -15,7 +16,7 @@ from demo.prefect_api import PrefectAPI
 from demo.stage import free_port, stage
 from flows.sync_accounts import sync_accounts
 
-pytestmark = pytest.mark.xdist_group("prefect")
+pytestmark = pytest.mark.xdist_group("up")
 
 DEPLOYMENT = "sync-accounts/every-30-minutes"
 
@@ -43,8 +44,13 @@ def test_the_entrypoint_of_the_deployment_is_the_flow() -> None:
 @pytest.mark.timeout(300)
 async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
     # The host that never answers keeps a run under way for this long.
-    settings = {"LASTWORD_HTTP_DEADLINE": "8", "LASTWORD_RETRY_SECONDS": "0.1"}
-    async with stage(people(4), settings) as scene:
+    settings = {
+        "LASTWORD_HTTP_DEADLINE": "8",
+        "LASTWORD_RETRY_SECONDS": "0.1",
+        "PREFECT_LOGGING_LEVEL": "DEBUG",
+    }
+    crowd = people(4)
+    async with stage(crowd, settings) as scene:
         port = free_port()
         async with (
             scene.lastword.up(port, deadline=120),
@@ -61,6 +67,8 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
             async with asyncio.timeout(60):
                 while (await api.state(first)).type != "RUNNING":
                     await asyncio.sleep(0.1)
+            for password in scene.passwords.values():
+                assert processes_with(password) == []
             second = await api.end(await api.start(DEPLOYMENT), deadline=60)
             assert second.type == "CANCELLED"
             assert "concurrency" in second.message.lower()
@@ -74,6 +82,24 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
             unknown = await api.start(DEPLOYMENT, {"accounts": ["nobody"]})
             assert "no account is named nobody" in (await api.end(unknown, deadline=60)).message
         assert processes_with(str(scene.directory)) == []
+
+        kept = contents(scene.directory)
+        for name, password in scene.passwords.items():
+            assert [file for file, data in kept.items() if password.encode() in data] == []
+            # Our own tables know addresses and posts; Prefect's and the logs do not.
+            prefect = {file: data for file, data in kept.items() if "lastword.db" not in file.name}
+            jid = f"{name}@{scene.prosody.domain}".encode()
+            assert [file for file, data in prefect.items() if jid in data] == []
+        for person in crowd:
+            for post in person.posts:
+                forms = (post.text.encode(), json.dumps(post.text).strip('"').encode())
+                found = [file for file, data in prefect.items() if any(f in data for f in forms)]
+                assert found == []
+        assert any(b"sync alice" in data for data in prefect.values()), "looked in the wrong place"
+
+
+def contents(directory: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in directory.rglob("*") if file.is_file()}
 
 
 async def test_a_taken_port_is_told() -> None:
