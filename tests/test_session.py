@@ -189,7 +189,7 @@ async def test_garbled_xml(xmpp_server: StartServer, log_in: LogIn) -> None:
 
     began = monotonic()
     error = await refusal(log_in, await xmpp_server(script))
-    assert monotonic() - began < 1
+    assert monotonic() - began < 1.8  # slixmpp would wait 2 s
     assert type(error) is Transient
     assert str(error) == f"{DOMAIN} broke off or garbled its answer"
 

@@ -83,7 +83,7 @@ async def test_server_that_does_not_close_its_stream(
     server = await xmpp_server(script)
     async with log_in(server.address, answer_deadline=0.2):
         began = monotonic()
-    assert 0.2 <= monotonic() - began < 1
+    assert 0.2 <= monotonic() - began < 1.5
     await server.over()
 
 
@@ -95,7 +95,7 @@ async def test_error_in_the_block_drops_the_connection(
         async with log_in(server.address):
             began = monotonic()
             raise ZeroDivisionError
-    assert monotonic() - began < 0.5
+    assert monotonic() - began < 1.5
     await server.over()
     assert not server.peer.received.endswith(b"</stream:stream>")
 
@@ -124,7 +124,7 @@ async def test_cancellation(xmpp_server: StartServer, log_in: LogIn, when: str) 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert monotonic() - began < 0.5
+    assert monotonic() - began < 1.5
     await server.over()
 
 
