@@ -47,7 +47,8 @@ async def _demo(count: int, once: bool, sabotage: bool) -> int:
         story = Story(scene, crowd, show, sabotage=sabotage)
         async with story.everything_up() as ui:
             await story.first_run()
-            await story.second_run()
+            if not show.broken:
+                await story.second_run()
             failed = story.end(ui)
             if not once:
                 show.say(f"Look around at {ui}: Ctrl-C ends everything.")

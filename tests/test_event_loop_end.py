@@ -22,7 +22,7 @@ from tests.fixtures_event_loop import (
     task,
 )
 
-pytestmark = pytest.mark.usefixtures("runner_log")
+pytestmark = [pytest.mark.usefixtures("runner_log"), pytest.mark.xdist_group("prefect")]
 
 
 def test_cancel_all_ends_everything() -> None:

@@ -21,7 +21,7 @@ from tests.fixtures_event_loop import (
     task,
 )
 
-pytestmark = pytest.mark.usefixtures("runner_log")
+pytestmark = [pytest.mark.usefixtures("runner_log"), pytest.mark.xdist_group("prefect")]
 
 
 def test_upstream_futures_are_awaited_without_holding_a_slot() -> None:

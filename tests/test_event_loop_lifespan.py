@@ -24,7 +24,7 @@ from tests.fixtures_event_loop import (
     task,
 )
 
-pytestmark = pytest.mark.usefixtures("runner_log")
+pytestmark = [pytest.mark.usefixtures("runner_log"), pytest.mark.xdist_group("prefect")]
 
 
 def test_the_lifespan_is_entered_and_left_in_one_task_around_all_task_runs() -> None:

@@ -25,7 +25,7 @@ from tests.fixtures_event_loop import (
     task,
 )
 
-pytestmark = pytest.mark.usefixtures("runner_log")
+pytestmark = [pytest.mark.usefixtures("runner_log"), pytest.mark.xdist_group("prefect")]
 
 
 async def test_an_async_flow_awaits_its_futures() -> None:

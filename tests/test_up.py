@@ -45,7 +45,7 @@ def test_the_entrypoint_of_the_deployment_is_the_flow() -> None:
 async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
     # The host that never answers keeps a run under way for this long.
     settings = {
-        "LASTWORD_HTTP_DEADLINE": "8",
+        "LASTWORD_HTTP_DEADLINE": "5",
         "LASTWORD_RETRY_SECONDS": "0.1",
         "PREFECT_LOGGING_LEVEL": "DEBUG",
     }
