@@ -12,8 +12,10 @@ from cli.errors import EXIT_FAILED, EXIT_OK
 from cli.output import print_json
 from deployments.profile import client_environment
 from deployments.whereabouts import api_in_use
+from lastword import accounts
 from lastword.checkup import Finding, Level, checkup
 from lastword.settings import Settings
+from models.database import Database
 
 _MARKS = {Level.OK: "[green]✓[/]", Level.WARNING: "[yellow]![/]", Level.TROUBLE: "[red]✗[/]"}
 
@@ -39,6 +41,9 @@ async def doctor(
             text = f"[bold]{escape(finding.about)}[/]: {escape(finding.text)}"
             console.print(f"{_MARKS[finding.level]} {text}", soft_wrap=True)
 
+    if name is not None:
+        async with Database.open(settings.database) as database:
+            await accounts.find(database, name)
     async for finding in checkup(settings, name):
         tell(finding)
     tell(await _prefect(settings))

@@ -16,7 +16,7 @@ from cli.errors import UsageError, exit_code
 app = App(
     name="lastword",
     help="Sets each user's newest public post as their XMPP chat status, every 30 minutes.",
-    help_epilogue="Start with `lastword init`. Settings are environment variables: docs/cli.md",
+    help_epilogue="Start with `lastword init`. All settings: docs/settings.md",
     version=lambda: version("lastword"),
     suppress_keyboard_interrupt=False,
 )

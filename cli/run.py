@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cli.errors import EXIT_DEGRADED, EXIT_FAILED, EXIT_OK, UsageError
-from cli.output import print_json
+from cli.output import plain, print_json
 from deployments.profile import client_environment
+from deployments.temporary import temporary_server
 from deployments.whereabouts import api_in_use
 from lastword import runs
 from lastword.advice import advice
@@ -23,6 +25,11 @@ from lastword.services import open_services
 from lastword.settings import Settings
 from models import OutcomeKind
 from models.database import Database
+
+START = 120.0
+"""Seconds for a server of our own to answer: it builds its database at the first start."""
+WAIT = 5.0
+"""Seconds for one that runs already."""
 
 if TYPE_CHECKING:
     from flows.run_here import Ended
@@ -78,17 +85,37 @@ def _run(
     dry_run: bool,
     quiet: bool,
 ) -> "Ended":
-    api = api_in_use(settings.data_dir)
-    # Prefect reads its environment when it is first imported.
-    os.environ.update(client_environment(settings.data_dir / "prefect", api))
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")
-    with _bar("Starting" if api else "Starting Prefect for this one run", quiet=quiet) as listener:
-        from deployments.server import answers  # noqa: PLC0415 (for the reason above)
+    told = api_in_use(settings.data_dir)
+    with (
+        _bar("Starting" if told else "Starting Prefect for this one run", quiet=quiet) as listener,
+        nullcontext(told) if told else temporary_server(settings.data_dir) as api,
+        _ending_on_sigterm(),
+    ):
+        # Prefect reads its environment when it is first imported.
+        os.environ.update(client_environment(settings.data_dir / "prefect", api))
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+        from deployments.server import ServerTrouble, wait_until_it_answers  # noqa: PLC0415
         from flows.run_here import run_here  # noqa: PLC0415
 
-        if api and not asyncio.run(answers(api)):
-            raise UsageError(f"no Prefect server answers at {api}: see `lastword doctor`")
+        try:
+            asyncio.run(wait_until_it_answers(api, WAIT if told else START))
+        except ServerTrouble as error:
+            raise UsageError(f"{error}: see `lastword doctor`") from None
         return run_here(which, names, force=force, dry_run=dry_run, listener=listener)
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C: both end the run in order, and the server after it."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 async def _check(settings: Settings, which: Which, names: list[str] | None) -> None:
@@ -126,9 +153,9 @@ def _bar(text: str, *, quiet: bool) -> Iterator[Callable[[int, Mapping[str, int]
 def _show(state: str, message: str, found: Tally) -> None:
     console = Console()
     colour = {"Completed": "green", "Degraded": "yellow"}.get(state, "red")
-    console.print(f"[bold {colour}]{state}[/]: {message}", highlight=False)
+    console.print(f"[bold {colour}]{state}[/]:", plain(message), highlight=False)
     if found.failures:
         table = Table("Account", "What happened", "What to do", box=None, header_style="bold")
         for one in found.failures:
-            table.add_row(one.name, one.reason, advice(one.error, one.name))
+            table.add_row(*map(plain, (one.name, one.reason, advice(one.error, one.name))))
         console.print(table)

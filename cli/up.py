@@ -6,11 +6,12 @@ import signal
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 
 from cli.errors import EXIT_FAILED, EXIT_OK, UsageError
 from deployments.processes import Child
 from deployments.profile import client_environment
-from deployments.whereabouts import known
+from deployments.whereabouts import AlreadyUp, known
 from lastword import runs
 from lastword.services import open_services
 from lastword.settings import Settings
@@ -43,6 +44,9 @@ def up(
     api = server or f"http://{host}:{port}/api"
     # Prefect reads its environment when it is first imported.
     os.environ.update(client_environment(settings.data_dir / "prefect", api))
+    # Flow runs have a working directory of their own: what is relative here would not be there.
+    for name, path in settings.paths().items():
+        os.environ[name] = str(path)
     return asyncio.run(_up(settings, host, port, server))
 
 
@@ -58,11 +62,19 @@ async def _up(settings: Settings, host: str, port: int, server: str | None) -> i
 
     console = Console(highlight=False)
     serving = asyncio.create_task(_serve(settings, host, port, server, console))
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        # Ending takes seconds, and people press Ctrl-C again: once is enough.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, lambda: None)
+        serving.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+        loop.add_signal_handler(number, stop)
     try:
         ended = await serving
-    except ServerTrouble as error:
+    except (ServerTrouble, AlreadyUp) as error:
         raise UsageError(str(error)) from None
     except asyncio.CancelledError:
         console.print("Stopped.")
@@ -78,10 +90,11 @@ async def _serve(
     from deployments.up import up as everything  # noqa: PLC0415
 
     console.print("Starting the worker …" if server else "Starting Prefect's server and a worker …")
-    async with everything(settings.data_dir, host=host, port=port, server=server) as running:
-        console.print(f"[bold green]Last Word is up[/]: {running.ui}")
-        console.print("Due accounts are synced every 30 minutes. Ctrl-C stops everything.")
-        with known(settings.data_dir, running.api):
+    api = server or f"http://{host}:{port}/api"
+    with known(settings.data_dir, api):
+        async with everything(settings.data_dir, host=host, port=port, server=server) as running:
+            console.print(f"[bold green]Last Word is up[/]: {running.ui}")
+            console.print("Due accounts are synced every 30 minutes. Ctrl-C stops everything.")
             news = asyncio.create_task(_tell_runs(settings, console))
             try:
                 return await running.until_one_ends()
@@ -106,4 +119,4 @@ def _line(run: Run) -> str:
     seconds = (ended - run.started_at).total_seconds()
     colour = {"Completed": "green", "Degraded": "yellow"}.get(run.state, "red")
     when = ended.astimezone().strftime("%H:%M:%S")
-    return f"{when}  [{colour}]{run.state}[/]  {run.message}  ({seconds:.1f} s)"
+    return f"{when}  [{colour}]{run.state}[/]  {escape(run.message)}  ({seconds:.1f} s)"

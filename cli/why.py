@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.errors import EXIT_OK
-from cli.output import print_json
+from cli.output import plain, print_json
 from lastword import accounts, runs
 from lastword.diagnosis import diagnosis
 from lastword.settings import Settings
@@ -31,6 +31,6 @@ async def why(name: str, *, json: Annotated[bool, Parameter(negative="")] = Fals
         return EXIT_OK
     table = Table.grid(padding=(0, 2))
     for about, text in lines:
-        table.add_row(f"[bold]{about}[/]", text)
+        table.add_row(f"[bold]{about}[/]", plain(text))
     Console().print(table, highlight=False)
     return EXIT_OK

@@ -1,6 +1,7 @@
-"""Child processes that end with us: each in a group of its own, its output in a file."""
+"""Child processes that end with us, and all that they started, however either ends. Linux only."""
 
 import asyncio
+import ctypes
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -8,8 +9,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 PATIENCE = 15.0
 """Seconds between asking a process to end and ending it."""
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_libc = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +26,20 @@ class Child:
     name: str
     process: asyncio.subprocess.Process
     log: Path
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what our children leave behind (prctl(2), PR_SET_CHILD_SUBREAPER).
+
+    Prefect's worker starts flow runs in sessions of their own: without this, one whose worker was
+    killed would go on, out of sight.
+    """
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_with_parent() -> None:
+    """Ask the kernel to end this process when its parent dies, even by kill -9 (prctl(2))."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 @asynccontextmanager
@@ -42,6 +63,7 @@ async def child(
             stderr=output,
             # Ctrl-C in a terminal goes to the whole foreground group: only we act on it, in order.
             start_new_session=True,
+            preexec_fn=end_with_parent,
         )
     try:
         yield Child(name, process, log)
@@ -49,12 +71,32 @@ async def child(
         await asyncio.shield(_end(process))
 
 
+async def end_orphans() -> None:
+    """End what is left of all that our children started; call it when they have ended."""
+    await asyncio.to_thread(_end_all, psutil.Process().children(recursive=True))
+
+
 async def _end(process: asyncio.subprocess.Process) -> None:
+    started: list[psutil.Process] = []
+    with suppress(psutil.NoSuchProcess):
+        started = psutil.Process(process.pid).children(recursive=True)
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGTERM)
     with suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), PATIENCE)
-    # Whatever it started and left behind is in its group.
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
     await process.wait()
+    await asyncio.to_thread(_end_all, started)
+
+
+def _end_all(processes: Sequence[psutil.Process]) -> None:
+    """Ask processes to end, and end those that do not."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, alive = psutil.wait_procs(processes, PATIENCE / 3)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, PATIENCE / 3)

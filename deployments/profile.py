@@ -32,21 +32,14 @@ _RETENTION = {
 }
 
 
-def client_environment(home: Path, api: str | None) -> dict[str, str]:
+def client_environment(home: Path, api: str) -> dict[str, str]:
     """Return the environment of a process that talks to a Prefect server.
 
     Args:
         home: directory for Prefect's own files.
-        api: the server's API address, like `http://127.0.0.1:4200/api`; None: a server that
-            lives as long as the process, on the database in `home`.
+        api: the server's API address, like `http://127.0.0.1:4200/api`.
     """
-    ephemeral = {
-        "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
-        # The first start builds Prefect's database: more than the default of 20 s when busy.
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    }
-    where = {"PREFECT_API_URL": api} if api else ephemeral
-    return {**_QUIET, **_RECORDER, "PREFECT_HOME": str(home), **where}
+    return {**_QUIET, **_RECORDER, "PREFECT_HOME": str(home), "PREFECT_API_URL": api}
 
 
 def server_environment(home: Path, api: str) -> dict[str, str]:
@@ -56,6 +49,8 @@ def server_environment(home: Path, api: str) -> dict[str, str]:
         **_RETENTION,
         # The UI runs in a browser and asks this address: the default names port 4200.
         "PREFECT_SERVER_UI_API_URL": api,
+        # Its API starts processes and asks for no password: no other web page may talk to it.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": api.removesuffix("/api"),
     }
 
 

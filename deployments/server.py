@@ -1,19 +1,30 @@
 """A Prefect server: asked whether it is there, given our work pool and deployments."""
 
 import asyncio
-import os
 import socket
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import State, StateType
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Crashed
 
+from deployments.processes import child
 from deployments.profile import WORK_POOL
+
+DEPLOY = 120.0
+"""Seconds for Prefect's command to deploy."""
 
 PREFECT_YAML = Path(__file__).parent.parent / "prefect.yaml"
 
@@ -67,6 +78,20 @@ async def make_work_pool(api: str) -> None:
                 await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
 
 
+async def close_abandoned_runs(api: str) -> None:
+    """Set runs to Crashed that a server of ours left unfinished when it ended with all the rest.
+
+    Each would hold the deployment's one slot for ever, and every later run would be cancelled.
+    """
+    unfinished = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+    wanted = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=unfinished)))
+    crashed: State[Any] = Crashed(message="`lastword up` ended while it was under way")
+    with temporary_settings({PREFECT_API_URL: api}):
+        async with get_client() as client:
+            for run in await client.read_flow_runs(flow_run_filter=wanted):
+                await client.set_flow_run_state(run.id, crashed, force=True)
+
+
 async def deploy(environment: Mapping[str, str], log: Path) -> None:
     """Apply the deployments of prefect.yaml; doing it again changes nothing.
 
@@ -75,17 +100,14 @@ async def deploy(environment: Mapping[str, str], log: Path) -> None:
         log: file for what Prefect says about it.
 
     Raises:
-        ServerTrouble: the deployments were refused.
+        ServerTrouble: the deployments were refused, or Prefect's command never ends.
     """
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "prefect", "--no-prompt"),
-            *("deploy", "--all", "--prefect-file", str(PREFECT_YAML)),
-            cwd=PREFECT_YAML.parent,
-            env={**os.environ, **environment},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
-    if await process.wait():
+    command = (sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all")
+    file = ("--prefect-file", str(PREFECT_YAML))
+    async with child("the deployment", (*command, *file), environment, log) as running:
+        try:
+            code = await asyncio.wait_for(running.process.wait(), DEPLOY)
+        except TimeoutError:
+            code = None
+    if code != 0:
         raise ServerTrouble(f"Prefect refused the deployments of {PREFECT_YAML.name}: read {log}")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployments import profile
-from deployments.processes import Child, child
+from deployments.processes import Child, adopt_orphans, child, end_orphans
 from deployments.server import (
     ServerTrouble,
+    close_abandoned_runs,
     deploy,
     make_work_pool,
     port_is_free,
@@ -64,11 +65,14 @@ async def up(
     home, logs = data_dir / "prefect", data_dir / "logs"
     api = server.rstrip("/") if server else f"http://{host}:{port}/api"
     logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    adopt_orphans()
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(end_orphans)
         children = []
         if server is None:
             children.append(await stack.enter_async_context(_server(home, logs, host, port, api)))
             await _answering(children[0], api)
+            await close_abandoned_runs(api)
         else:
             await wait_until_it_answers(api, 10)
         await make_work_pool(api)

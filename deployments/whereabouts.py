@@ -1,5 +1,6 @@
 """Where `lastword up` is, for other commands on the same data directory."""
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -9,6 +10,10 @@ from pathlib import Path
 _FILE = "up.json"
 
 
+class AlreadyUp(Exception):
+    """Two on one data directory would run everything twice."""
+
+
 @contextmanager
 def known(data_dir: Path, api: str) -> Iterator[None]:
     """Leave word, for the length of the block, of the Prefect server in use here.
@@ -16,13 +21,24 @@ def known(data_dir: Path, api: str) -> Iterator[None]:
     Args:
         data_dir: ours.
         api: the server's API address.
+
+    Raises:
+        AlreadyUp: another `lastword up` is alive on this data directory.
     """
     file = data_dir / _FILE
-    file.write_text(json.dumps({"pid": os.getpid(), "api": api}))
-    try:
-        yield
-    finally:
-        file.unlink(missing_ok=True)
+    with (data_dir / "up.lock").open("w") as lock:
+        try:
+            # The kernel lets go of it when we die, however that happens.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyUp(
+                f"`lastword up` is running already on {data_dir}: stop it first"
+            ) from None
+        file.write_text(json.dumps({"pid": os.getpid(), "api": api}))
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
 
 
 def api_in_use(data_dir: Path) -> str | None:

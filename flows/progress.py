@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self, cast
 from uuid import UUID
 
+from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 EVERY = 1.0
@@ -40,11 +41,7 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self._total:
-            # The function is also a coroutine function; in a sync flow it returns the id.
-            self._artifact = cast(
-                "UUID",
-                create_progress_artifact(0.0, key="sync-progress", description="Accounts done"),
-            )
+            self._artifact = _begin()
         self._told_at = monotonic()
         return self
 
@@ -70,6 +67,20 @@ class Progress:
             self._tell()
 
     def _tell(self) -> None:
-        if self._artifact:
+        if self._artifact is None:
+            return
+        self._told_at = monotonic()
+        try:
             update_progress_artifact(self._artifact, progress=100 * self._done / self._total)
-            self._told_at = monotonic()
+        except Exception:  # noqa: BLE001 (Prefect is the view: its trouble must not cost the run)
+            get_run_logger().warning("Prefect's API took no news of the progress")
+
+
+def _begin() -> UUID | None:
+    try:
+        found = create_progress_artifact(0.0, key="sync-progress", description="Accounts done")
+    except Exception:  # noqa: BLE001 (as above)
+        get_run_logger().warning("Prefect's API took no progress artifact")
+        return None
+    # The function is also a coroutine function; in a sync flow it returns the id.
+    return cast("UUID", found)

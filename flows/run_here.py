@@ -3,8 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
+
 from flows.progress import Listener, listening
 from flows.sync_accounts import sync_accounts
+
+DRAIN = 10.0
+"""Seconds for the last events and log lines to reach Prefect's server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,9 @@ def run_here(
     """
     with listening(listener):
         state = sync_accounts(which, accounts, force, dry_run, return_state=True)
+    # What Prefect has not sent yet, it would send at exit: to a server that may be gone by then.
+    APILogWorker.drain_all(timeout=DRAIN)
+    EventsWorker.drain_all(timeout=DRAIN)
     flow_run_id = state.state_details.flow_run_id
     return Ended(
         state.name or state.type.value,

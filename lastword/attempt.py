@@ -13,7 +13,7 @@ from lastword.record import Recorded, quarantine, record
 from lastword.runs import AccountRef
 from lastword.services import Services
 from lastword.sync import sync
-from models import Account, OutcomeKind
+from models import Account, Health, OutcomeKind
 from models.errors import DatabaseTrouble
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,10 @@ async def attempt(
         account = await _load(ref, services)
         if account is None:
             return Outcome(OutcomeKind.SKIPPED, "the account was removed meanwhile"), Recorded()
-        outcome = await _outcome(account, services, last=last, force=force, dry_run=dry_run)
+        if not account.active:
+            outcome = Outcome(OutcomeKind.SKIPPED, "the account was paused meanwhile")
+        else:
+            outcome = await _outcome(account, services, last=last, force=force, dry_run=dry_run)
         if run_id is None:
             if isinstance(outcome.error, Rejected):
                 await quarantine(services.database, account, outcome.error)
@@ -69,7 +72,8 @@ async def _load(ref: AccountRef, services: Services) -> Account | None:
 async def _outcome(
     account: Account, services: Services, *, last: bool, force: bool, dry_run: bool
 ) -> Outcome:
-    if services.trouble:
+    # What waits for its owner is Failed again, whatever else is wrong: a refusal is not forgotten.
+    if services.trouble and account.health is not Health.NEEDS_OWNER:
         return Outcome.of_error(Deferred(f"the run was stopped: {services.trouble}"))
     try:
         return await sync(account, services, force=force, dry_run=dry_run)

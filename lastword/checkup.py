@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -12,7 +11,7 @@ from enum import StrEnum
 from sqlmodel import col, func, select
 
 from lastword.address import SourceAddress
-from lastword.errors import LastWordError, Rejected
+from lastword.errors import LastWordError, Rejected, Systemic
 from lastword.record import quarantine
 from lastword.secrets import Keyring
 from lastword.services import Services, open_services, tls_context
@@ -55,8 +54,9 @@ async def checkup(settings: Settings, name: str | None = None) -> AsyncIterator[
         return
     key = await _key(settings)
     yield key
-    yield _tls(settings)
-    if key.level is Level.TROUBLE:
+    tls = _tls(settings)
+    yield tls
+    if Level.TROUBLE in (key.level, tls.level):
         return
     async with open_services(settings) as services:
         account = await _patient(services, name)
@@ -102,8 +102,8 @@ async def _key(settings: Settings) -> Finding:
 def _tls(settings: Settings) -> Finding:
     try:
         context = tls_context(settings)
-    except (OSError, ssl.SSLError) as error:
-        return Finding("TLS", Level.TROUBLE, f"{settings.ca_file} cannot be used: {error}")
+    except Systemic as error:
+        return Finding("TLS", Level.TROUBLE, str(error))
     number = context.cert_store_stats()["x509_ca"]
     if not number:
         text = "no certificate authority is trusted: install the package ca-certificates"
@@ -113,7 +113,7 @@ def _tls(settings: Settings) -> Finding:
 
 async def _patient(services: Services, name: str | None) -> Account | None:
     """Return the account whose login is tried: never one whose password was refused."""
-    query = select(Account).order_by(col(Account.last_at).desc())
+    query = select(Account).order_by(col(Account.last_at).desc().nulls_last())
     if name is None:
         query = query.where(col(Account.active).is_(True), col(Account.health) == Health.OK)
     else:
@@ -140,10 +140,9 @@ async def _clock(services: Services, account: Account) -> Finding:
     host = SourceAddress.parse(account.source).host
     try:
         reply = await services.http.get(f"https://{host}/")
-        theirs = parsedate_to_datetime(reply.headers["date"])
-    except (LastWordError, KeyError, ValueError):
+        seconds = abs((now() - parsedate_to_datetime(reply.headers["date"])).total_seconds())
+    except (LastWordError, KeyError, ValueError, TypeError):
         return Finding("clock", Level.WARNING, f"not checked: {host} did not tell the time")
-    seconds = abs((now() - theirs).total_seconds())
     if seconds > SKEW:
         text = f"{seconds:.0f} s off from {host}: set this machine's clock (NTP)"
         return Finding("clock", Level.TROUBLE, text)

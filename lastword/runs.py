@@ -82,13 +82,11 @@ async def choose(
         WrongChoice: a name is unknown, or its account is paused.
     """
     query = select(Account.id, Account.name, Account.active).order_by(Account.name)
-    if names is None:
-        query = query.where(*_chosen(which))
-    else:
-        query = query.where(col(Account.name).in_(names))
+    wanted = [col(Account.name).in_(names)] if names else _chosen(which)
+    query = query.where(*wanted)
     async with database.session() as session:
         rows = (await session.exec(query)).all()
-    if names is not None:
+    if names:
         _check_names(names, {name: active for _, name, active in rows})
     return [AccountRef(key, name) for key, name, _ in rows if key is not None]
 
@@ -144,6 +142,13 @@ async def tally_of(database: Database, flow_run_id: str | None) -> Tally:
     if run is None or run.id is None:
         return Tally(0, {})
     return await tally(database, run.id, run.due)
+
+
+async def still_there(database: Database, accounts: Sequence[AccountRef]) -> int:
+    """Return how many of these accounts have not been removed meanwhile."""
+    wanted = {ref.id for ref in accounts}
+    async with database.session() as session:
+        return len(wanted.intersection(await session.exec(select(col(Account.id)))))
 
 
 async def finish(database: Database, run_id: int, ended: Tally, state: str, message: str) -> None:

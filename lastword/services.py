@@ -41,10 +41,20 @@ class Services:
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:
-    """Return the one verifying client context; building it costs 37 ms, so it is shared."""
+    """Return the one verifying client context; building it costs 37 ms, so it is shared.
+
+    Raises:
+        Systemic: the further certificates of the settings cannot be used.
+    """
     context = ssl.create_default_context()
     if settings.ca_file:
-        context.load_verify_locations(settings.ca_file)
+        try:
+            context.load_verify_locations(settings.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise Systemic(
+                f"LASTWORD_CA_FILE {settings.ca_file} cannot be used ({error.strerror or error}):"
+                " it takes a file of PEM certificates"
+            ) from None
     return context
 
 

@@ -52,7 +52,16 @@ class Settings(BaseSettings):
     @field_validator("data_dir", "key_file", "ca_file")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
-        return path.expanduser() if path else None
+        return path.expanduser().absolute() if path else None
+
+    def paths(self) -> dict[str, Path]:
+        """Return the paths that are set, absolute, by environment variable."""
+        named = {
+            "LASTWORD_DATA_DIR": self.data_dir,
+            "LASTWORD_KEY_FILE": self.key_file,
+            "LASTWORD_CA_FILE": self.ca_file,
+        }
+        return {name: path for name, path in named.items() if path}
 
     @property
     def database(self) -> str:

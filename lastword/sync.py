@@ -1,7 +1,7 @@
 """The whole story of one account: newest post → status → compare → publish → outcome."""
 
 from lastword.address import SourceAddress
-from lastword.errors import LoginRefused, Rejected
+from lastword.errors import Gone, LoginRefused, Rejected
 from lastword.outcome import Outcome
 from lastword.services import Services
 from lastword.status import status_of
@@ -29,7 +29,13 @@ async def sync(
         refusal = LoginRefused if account.last_error == LoginRefused.__name__ else Rejected
         raise refusal(account.last_reason or "the account waits for its owner")
 
-    post = await services.sources[SourceAddress.parse(account.source).kind].latest(account)
+    try:
+        post = await services.sources[SourceAddress.parse(account.source).kind].latest(account)
+    except Rejected as error:
+        if not account.source_memory:
+            raise
+        # It worked before: an outage or a firewall says such things, too, and heals by itself.
+        raise Gone(str(error)) from error
     if post is None:
         return Outcome(OutcomeKind.SKIPPED, "there is no eligible post")
     status = status_of(post, template=account.template, source=account.source)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from prefect import task
+from prefect import get_run_logger, task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 
@@ -33,11 +33,22 @@ async def report_run(chosen: Chosen, seen: dict[str, int], seconds: float) -> Ve
         counts = Counter({kind: seen.get(kind.value, 0) for kind in OutcomeKind})
         ended = Tally(due, +counts)
     else:
+        due = await runs.still_there(services.database, chosen.accounts)
         ended = await runs.tally(services.database, chosen.run_id, due)
     trouble = str(services.trouble) if services.trouble else None
     judged = verdict(ended, threshold=services.settings.failure_threshold, trouble=trouble)
     if chosen.run_id is not None:
         await runs.finish(services.database, chosen.run_id, ended, judged.state, judged.message)
+    try:
+        await _leave_artifacts(ended, judged, seen, seconds)
+    except Exception:  # noqa: BLE001 (Prefect is the view: its trouble must not cost the run)
+        get_run_logger().warning("Prefect's API took no artifacts of this run", exc_info=True)
+    return judged
+
+
+async def _leave_artifacts(
+    ended: Tally, judged: Verdict, seen: dict[str, int], seconds: float
+) -> None:
     await acreate_markdown_artifact(
         key="sync-summary", markdown=summary(ended, judged, seen, seconds), description="The run"
     )
@@ -54,4 +65,3 @@ async def report_run(chosen: Chosen, seen: dict[str, int], seconds: float) -> Ve
             ],
             description="Accounts that failed in this run",
         )
-    return judged

@@ -112,19 +112,47 @@ async def test_a_taken_port_is_told() -> None:
 
 
 @pytest.mark.timeout(300)
-async def test_when_the_worker_dies_everything_ends_and_says_so() -> None:
-    async with stage(people(4)) as scene:
-        async with scene.lastword.up(free_port(), deadline=120) as up:
-            worker = next(
-                int(directory.name)
-                for directory in Path("/proc").glob("[0-9]*")
-                if b"worker\0start" in _read(directory / "cmdline")
-                and str(scene.directory).encode() in _read(directory / "environ")
-            )
-            os.kill(worker, signal.SIGKILL)
+async def test_ended_in_the_middle_of_a_run_it_runs_again() -> None:
+    settings = {"LASTWORD_HTTP_DEADLINE": "20"}
+    async with stage(people(4), settings) as scene:
+        port = free_port()
+        url = f"http://127.0.0.1:{port}/api"
+        async with scene.lastword.up(port, deadline=120), PrefectAPI(url) as api:
+            first = await _under_way(api)
+            second_up = await scene.lastword.ask("up", "--port", str(free_port()))
+            assert second_up.code == 2
+            assert "running already" in second_up.errors
+        assert processes_with(str(scene.directory)) == []
+
+        async with scene.lastword.up(port, deadline=120) as up, PrefectAPI(url) as api:
+            assert (await api.state(first)).type == "CRASHED"
+            await _under_way(api)
+            # A run is in a session of its own: it must not outlive its worker, nor hold up ours.
+            os.kill(_worker_of(scene.directory), signal.SIGKILL)
             async with asyncio.timeout(60):
                 assert await up.wait() == 1
         assert processes_with(str(scene.directory)) == []
+
+
+async def _under_way(api: PrefectAPI) -> str:
+    """Start a run and return its id once one of its accounts is done."""
+    flow_run = await api.start(DEPLOYMENT, {"which": "all"})
+    async with asyncio.timeout(90):
+        while not any(
+            state.name != "Running" for state in (await api.task_runs(flow_run)).values()
+        ):
+            await asyncio.sleep(0.2)
+    assert (await api.state(flow_run)).type == "RUNNING"
+    return flow_run
+
+
+def _worker_of(directory: Path) -> int:
+    return next(
+        int(one.name)
+        for one in Path("/proc").glob("[0-9]*")
+        if b"worker\0start" in _read(one / "cmdline")
+        and str(directory).encode() in _read(one / "environ")
+    )
 
 
 def _read(file: Path) -> bytes:
