@@ -34,7 +34,7 @@ async def record(
         What this changed for the owner; nothing for an account that was removed meanwhile.
     """
     async with database.writing() as session:
-        account = await session.get(Account, synced.id)
+        account = await session.get(Account, synced.id, with_for_update=True)
         if account is None or account.id is None or account.last_run_id == run_id:
             return Recorded()
         before = (account.last_outcome, account.last_error)
@@ -57,7 +57,7 @@ async def record(
 async def quarantine(database: Database, refused: Account, error: Rejected) -> None:
     """Note a refusal that was met outside a run, so that no run tries the same again."""
     async with database.writing() as session:
-        account = await session.get(Account, refused.id)
+        account = await session.get(Account, refused.id, with_for_update=True)
         if account is None or account.edited_at != refused.edited_at:
             return
         account.health, account.health_since = Health.NEEDS_OWNER, now()

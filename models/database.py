@@ -119,6 +119,9 @@ class Database:
             DatabaseTrouble: as `session` does.
         """
         async with self._turn, self.session() as session, session.begin():
+            if self.is_sqlite:
+                # Else what is read before the first write could be changed by another process.
+                await (await session.connection()).exec_driver_sql("BEGIN IMMEDIATE")
             yield session
 
     async def dispose(self) -> None:

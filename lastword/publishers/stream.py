@@ -145,9 +145,10 @@ class Stream(ClientXMPP):
             await asyncio.sleep(0)
 
     def discreet(self, stanza: StanzaBase) -> Element:
-        """Return a stanza's XML without words that would bring the password back to us."""
+        """Return a stanza's XML without words that bring the password or the user's name back."""
+        secrets = [word for word in (self.password, self.requested_jid.user) if word]
         for element in stanza.xml.iter():
-            if self.password and self.password in (element.text or ""):
+            if any(word in (element.text or "") for word in secrets):
                 element.text = None
         return stanza.xml
 
