@@ -18,7 +18,7 @@ from deployments.processes import child
 from deployments.profile import server_environment
 from deployments.server import wait_until_it_answers
 
-pytestmark = pytest.mark.xdist_group("up")
+pytestmark = pytest.mark.xdist_group("demo")
 
 
 @pytest.fixture
