@@ -25,7 +25,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/python -m demo --people $(PEOPLE) $(if $(ONCE),--once)
 
 test: $(VENV)/.installed
-	@scripts/install-debian prosody
+	@scripts/install-debian prosody prosody-modules lua-check
 	@$(BIN)/python -m pytest -n 3 --dist loadgroup $(TESTS)
 
 check: $(VENV)/.installed

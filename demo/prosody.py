@@ -122,13 +122,10 @@ class Prosody:
         return self._directory
 
     def __enter__(self) -> Self:
-        program = shutil.which("prosody")
-        if program is None:
-            raise RuntimeError("Prosody is not installed: run `scripts/install-debian prosody`")
         self._directory = Path(tempfile.mkdtemp(prefix="lastword-prosody-"))
         try:
             self._write_files()
-            self._start(program)
+            self._start()
         except BaseException:
             self.stop()
             raise
@@ -149,6 +146,12 @@ class Prosody:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None
 
+    def restart(self) -> None:
+        """End the server as an operator does, and start it again on the same port and data."""
+        self._end_process()
+        if not self._start_on(self.port):
+            raise RuntimeError(f"Prosody did not start again. It said:\n{self.log}")
+
     def _write_files(self) -> None:
         data = self._home / "data"
         data.mkdir()
@@ -158,26 +161,33 @@ class Prosody:
         certificate = self.ca.issue_cert(self.domain)
         certificate.private_key_and_cert_chain_pem.write_to_path(str(self._home / "host.pem"))
 
-    def _start(self, program: str) -> None:
+    def _start(self) -> None:
         """Start it on a free port; again on another where somebody else was quicker."""
         for _ in range(_ATTEMPTS):
-            self.port = _free_port()
-            config = self._home / "prosody.cfg.lua"
-            config.write_text(self._config(), encoding="utf-8")
-            with (self._home / "output").open("wb") as output:
-                self._process = subprocess.Popen(  # noqa: S603 (found by its name)
-                    [program, "-F", "--config", str(config)],
-                    cwd=self._home,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    # Ctrl-C is for us: we stop it in our own time.
-                    start_new_session=True,
-                )
-            if self._becomes_ready():
+            if self._start_on(_free_port()):
                 return
             self._end_process()
         raise RuntimeError(f"Prosody did not start. It said:\n{self.log}")
+
+    def _start_on(self, port: int) -> bool:
+        """Start it, and tell whether it answers."""
+        program = shutil.which("prosody")
+        if program is None:
+            raise RuntimeError("Prosody is not installed: run `scripts/install-debian prosody`")
+        self.port = port
+        config = self._home / "prosody.cfg.lua"
+        config.write_text(self._config(), encoding="utf-8")
+        with (self._home / "output").open("wb") as output:
+            self._process = subprocess.Popen(  # noqa: S603 (found by its name)
+                [program, "-F", "--config", str(config)],
+                cwd=self._home,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C is for us: we stop it in our own time.
+                start_new_session=True,
+            )
+        return self._becomes_ready()
 
     def _config(self) -> str:
         return _CONFIG.format(
