@@ -7,10 +7,11 @@ from cyclopts import App, Parameter
 from cli.ask import ask_password, confirm
 from cli.errors import EXIT_FAILED, EXIT_OK, UsageError
 from cli.output import say
+from cli.wiring_options import WiringOptions, checked_option
 from lastword import accounts
 from lastword.secrets import Keyring
 from lastword.settings import Settings
-from lastword.wiring import WITHOUT_PASSWORD, Wiring, checked
+from lastword.wiring import WITHOUT_PASSWORD, Wiring
 from models import Health
 from models.database import Database
 
@@ -30,8 +31,7 @@ async def add(
     jid: str,
     /,
     *,
-    template: str = "{text}",
-    publisher: str = "login",
+    options: WiringOptions | None = None,
     password_stdin: Flag = False,
 ) -> int:
     """Add an account. The password is asked for, or read from stdin or LASTWORD_PASSWORD.
@@ -40,16 +40,14 @@ async def add(
         name: What to call the account: letters, digits and . _ @ + -
         source: Where the posts are, such as mastodon:alice@social.example
         jid: Whose status to set, such as alice@chat.example
-        template: How a post becomes a status, of {text}, {url} and {source}.
-        publisher: On whose authority to connect.
+        options: What becomes a status, and how.
         password_stdin: Read the password from stdin.
     """
     wiring = Wiring(
-        name=_checked("name", name),
-        source=_checked("source", source),
-        jid=_checked("jid", jid),
-        template=_checked("template", template),
-        publisher=_checked("publisher", publisher),
+        name=checked_option("name", name),
+        source=checked_option("source", source),
+        jid=checked_option("jid", jid),
+        **(options or WiringOptions()).checked(),
     )
     settings = Settings()
     async with Database.open(settings.database) as database:
@@ -64,15 +62,14 @@ async def add(
 
 
 @app.command
-async def edit(  # noqa: PLR0913 (one option for each column)
+async def edit(
     name: str,
     /,
     *,
     source: str | None = None,
     jid: str | None = None,
-    template: str | None = None,
-    publisher: str | None = None,
     rename: str | None = None,
+    options: WiringOptions | None = None,
     password: Flag = False,
     password_stdin: Flag = False,
 ) -> int:
@@ -82,15 +79,14 @@ async def edit(  # noqa: PLR0913 (one option for each column)
         name: The account.
         source: New source address.
         jid: New JID; on another server it needs its password too.
-        template: New template.
-        publisher: New publisher.
         rename: New name.
+        options: What becomes a status, and how.
         password: Ask for a new password (or take LASTWORD_PASSWORD).
         password_stdin: Read a new password from stdin.
     """
     given = {"name": rename, "source": source, "jid": jid}
-    given |= {"template": template, "publisher": publisher}
-    changes = {field: _checked(field, text) for field, text in given.items() if text is not None}
+    changes = {it: checked_option(it, text) for it, text in given.items() if text is not None}
+    changes |= (options or WiringOptions()).checked()
     settings = Settings()
     if not changes and not password and not password_stdin:
         raise UsageError("nothing to change: see `lastword accounts edit --help`")
@@ -164,10 +160,3 @@ async def open_keyring(settings: Settings, database: Database) -> Keyring:
     keyring = Keyring.load(settings)
     await keyring.check(database)
     return keyring
-
-
-def _checked(field: str, text: str) -> str:
-    try:
-        return checked(field, text)
-    except ValueError as error:
-        raise UsageError(str(error)) from None

@@ -59,7 +59,11 @@ def run(
     asyncio.run(_check(settings, Which(which), names))
 
     ended = _run(settings, which, names, force=force, dry_run=dry_run, quiet=json)
-    found = asyncio.run(_found(settings, ended.flow_run_id))
+    if dry_run:
+        counts = {kind: ended.seen[kind.value] for kind in OutcomeKind if kind.value in ended.seen}
+        found = Tally(ended.due, counts)
+    else:
+        found = asyncio.run(_found(settings, ended.flow_run_id))
     if json:
         print_json(
             {
@@ -124,7 +128,7 @@ async def _check(settings: Settings, which: Which, names: list[str] | None) -> N
 
 
 async def _found(settings: Settings, flow_run_id: str | None) -> Tally:
-    """Return the run's tally by our own tables: empty for a dry run, which leaves none."""
+    """Return the run's tally by our own tables."""
     async with Database.open(settings.database) as database:
         return await runs.tally_of(database, flow_run_id)
 

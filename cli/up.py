@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from cli.errors import EXIT_FAILED, EXIT_OK, UsageError
 from deployments.processes import Child
-from deployments.profile import client_environment
+from deployments.profile import api_at, client_environment
 from deployments.whereabouts import AlreadyUp, known
 from lastword import runs
 from lastword.services import open_services
@@ -41,7 +41,7 @@ def up(
     """
     settings = Settings()
     asyncio.run(_prepare(settings))
-    api = server or f"http://{host}:{port}/api"
+    api = server or api_at(host, port)
     # Prefect reads its environment when it is first imported.
     os.environ.update(client_environment(settings.data_dir / "prefect", api))
     # Flow runs have a working directory of their own: what is relative here would not be there.
@@ -90,7 +90,7 @@ async def _serve(
     from deployments.up import up as everything  # noqa: PLC0415
 
     console.print("Starting the worker …" if server else "Starting Prefect's server and a worker …")
-    api = server or f"http://{host}:{port}/api"
+    api = server or api_at(host, port)
     with known(settings.data_dir, api):
         async with everything(settings.data_dir, host=host, port=port, server=server) as running:
             console.print(f"[bold green]Last Word is up[/]: {running.ui}")

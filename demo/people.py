@@ -8,7 +8,8 @@ from typing import Any
 from demo.words import NAMES, PHRASES, TITLES, TOPICS
 
 KINDS = ("atom", "json", "mastodon")
-_BEGIN = datetime(2025, 6, 1, 7, 30, tzinfo=UTC)
+# Recent enough that nothing is too old to be published, yet not in the future.
+_BEGIN = datetime.now(UTC).replace(microsecond=0) - timedelta(days=17)
 _SPECIAL_FROM = 4
 
 

@@ -20,6 +20,12 @@ from demo.people import Person
 from demo.serving import BACKLOG, serving
 
 HOST = "localhost"
+_GENEROUS = {
+    "X-RateLimit-Limit": "100000",
+    "X-RateLimit-Remaining": "100000",
+    "X-RateLimit-Reset": "2099-01-01T00:00:00Z",
+}
+"""Instead of the 300 requests in 5 minutes that a Mastodon server is thought to allow."""
 
 
 class Site:
@@ -129,7 +135,7 @@ class Site:
         name = request.query_params.get("acct", "")
         if name not in self._people:
             return JSONResponse({"error": "Record not found"}, status_code=404)
-        return JSONResponse(self._account(name))
+        return JSONResponse(self._account(name), headers=_GENEROUS)
 
     def _statuses(self, request: Request) -> Response:
         """Answer like those compatible servers that ignore filters: the choice is the client's."""
@@ -137,7 +143,8 @@ class Site:
         if name is None:
             return JSONResponse({"error": "Record not found"}, status_code=404)
         account = self._account(name)
-        return JSONResponse([as_status(post, account) for post in self._people[name].posts])
+        statuses = [as_status(post, account) for post in self._people[name].posts]
+        return JSONResponse(statuses, headers=_GENEROUS)
 
     def _account(self, name: str) -> dict[str, Any]:
         return as_account(self._people[name], self._numbers[name], self.base)

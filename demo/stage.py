@@ -77,6 +77,9 @@ async def stage(
                         "LASTWORD_XMPP_SERVERS": json.dumps(
                             {DOMAIN: f"{prosody.host}:{prosody.port}"}
                         ),
+                        # All of them write on one host, which is ours.
+                        "LASTWORD_HOST_CONCURRENCY": "50",
+                        "LASTWORD_HOST_RATE": "1000",
                         "LASTWORD_CONTACT": "demo@lastword.example",
                         # The host that never answers is waited for three times: keep it short.
                         # A crowd shares one core with the site, Prefect and the chat server.

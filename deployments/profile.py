@@ -9,6 +9,8 @@ from pathlib import Path
 WORK_POOL = "lastword"
 DEPLOYMENT = "sync-accounts/every-30-minutes"
 
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (not bound: recognised)
+
 _QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -42,13 +44,20 @@ def client_environment(home: Path, api: str) -> dict[str, str]:
     return {**_QUIET, **_RECORDER, "PREFECT_HOME": str(home), "PREFECT_API_URL": api}
 
 
-def server_environment(home: Path, api: str) -> dict[str, str]:
-    """Return the environment of the Prefect server that answers at `api`."""
+def api_at(host: str, port: int) -> str:
+    """Return the API address, for processes on this machine, of a server that listens there."""
+    host = _ANY.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/api"
+
+
+def server_environment(home: Path, api: str, host: str = "127.0.0.1") -> dict[str, str]:
+    """Return the environment of the Prefect server that listens at `host` and answers at `api`."""
     return {
         **client_environment(home, api),
         **_RETENTION,
-        # The UI runs in a browser and asks this address: the default names port 4200.
-        "PREFECT_SERVER_UI_API_URL": api,
+        # The UI runs in a browser and asks this address: the default names port 4200. Where the
+        # server listens everywhere, it is the one that the browser has the UI from.
+        "PREFECT_SERVER_UI_API_URL": "/api" if host in _ANY else api,
         # Its API starts processes and asks for no password: no other web page may talk to it.
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": api.removesuffix("/api"),
     }

@@ -1,6 +1,7 @@
 """A Prefect server: asked whether it is there, given our work pool and deployments."""
 
 import asyncio
+import errno
 import socket
 import sys
 from collections.abc import Mapping
@@ -33,15 +34,24 @@ class ServerTrouble(Exception):
     """Prefect's server cannot be used; the message says what to do."""
 
 
-def port_is_free(host: str, port: int) -> bool:
-    """Tell whether a server could listen there."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+def check_port(host: str, port: int) -> None:
+    """Return if a server can listen there.
+
+    Raises:
+        ServerTrouble: it cannot; the message says what to give instead.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, OverflowError) as error:
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            raise ServerTrouble(
+                f"port {port} is taken: `--port N` for another, or `--server URL` if it is Prefect"
+            ) from None
+        said = getattr(error, "strerror", None) or error
+        raise ServerTrouble(f"nothing can listen at {host}, port {port}: {said}") from None
 
 
 async def answers(api: str) -> bool:

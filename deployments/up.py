@@ -11,10 +11,10 @@ from deployments import profile
 from deployments.processes import Child, adopt_orphans, child, end_orphans
 from deployments.server import (
     ServerTrouble,
+    check_port,
     close_abandoned_runs,
     deploy,
     make_work_pool,
-    port_is_free,
     wait_until_it_answers,
 )
 
@@ -63,7 +63,7 @@ async def up(
         ServerTrouble: the port is taken, or the server does not answer.
     """
     home, logs = data_dir / "prefect", data_dir / "logs"
-    api = server.rstrip("/") if server else f"http://{host}:{port}/api"
+    api = server.rstrip("/") if server else profile.api_at(host, port)
     logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     adopt_orphans()
     async with AsyncExitStack() as stack:
@@ -98,12 +98,9 @@ async def _answering(started: Child, api: str) -> None:
 
 @asynccontextmanager
 async def _server(home: Path, logs: Path, host: str, port: int, api: str) -> AsyncIterator[Child]:
-    if not port_is_free(host, port):
-        raise ServerTrouble(
-            f"port {port} is taken: `--port N` for another, or `--server URL` if it is Prefect"
-        )
+    check_port(host, port)
     command = (sys.executable, "-m", "prefect", "server", "start", "--host", host)
-    environment = profile.server_environment(home, api)
+    environment = profile.server_environment(home, api, host)
     async with child(
         "Prefect's server", (*command, "--port", str(port)), environment, logs / "server.log"
     ) as process:

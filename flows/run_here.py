@@ -1,5 +1,6 @@
 """One run in this process: the same flow, followed by whoever called."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,11 +16,18 @@ DRAIN = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the flow run ended: its state's name and message, and its id in Prefect."""
+    """How the flow run ended: its state's name and message, and its id in Prefect.
+
+    Attributes:
+        due: accounts that it was over.
+        seen: task runs by the name of their final state.
+    """
 
     state: str
     message: str
     flow_run_id: str | None
+    due: int
+    seen: dict[str, int]
 
 
 def run_here(
@@ -39,7 +47,14 @@ def run_here(
         dry_run: see the flow.
         listener: told of each account that is done.
     """
-    with listening(listener):
+    due, seen = 0, dict[str, int]()
+
+    def note(total: int, so_far: Mapping[str, int]) -> None:
+        nonlocal due, seen
+        due, seen = total, dict(so_far)
+        listener(total, so_far)
+
+    with listening(note):
         state = sync_accounts(which, accounts, force, dry_run, return_state=True)
     # What Prefect has not sent yet, it would send at exit: to a server that may be gone by then.
     APILogWorker.drain_all(timeout=DRAIN)
@@ -49,4 +64,6 @@ def run_here(
         state.name or state.type.value,
         state.message or "",
         str(flow_run_id) if flow_run_id else None,
+        due,
+        seen,
     )

@@ -56,13 +56,12 @@ async def add(
     Raises:
         UsageError: the name is taken.
     """
-    async with database.session() as session:
+    async with database.writing() as session:
         account = Account(**wiring.values())
         session.add(account)
         await _flush(session, wiring.name)
         if password and keyring:
             account.secret = keyring.seal_password(account, password)
-        await session.commit()
     return account
 
 
@@ -98,15 +97,14 @@ async def edit(
         UsageError: there is no such account, its new name is taken, or its JID moves to another
             server without the password for it.
     """
-    async with database.session() as session:
-        account = await _find(session, name)
+    async with database.writing() as session:
+        account = await _find(session, name, lock=True)
         to = replace(Wiring.of(account), **changes)
         try:
             rewire(account, to, password=password, keyring=keyring)
         except UsageError as error:
             raise UsageError(f"{error}: add --password") from None
         await _flush(session, to.name)
-        await session.commit()
     return account
 
 
@@ -121,25 +119,26 @@ async def resume(database: Database, name: str) -> Account:
     Its owner says so, and that ends a quarantine; but a refused login stays refused until the
     password changes.
     """
-    async with database.session() as session:
-        account = await _find(session, name)
+    async with database.writing() as session:
+        account = await _find(session, name, lock=True)
         account.active = True
         if account.last_error != LoginRefused.__name__:
             end_quarantine(account)
-        await session.commit()
-        return account
+    return account
 
 
 async def remove(database: Database, name: str) -> None:
     """Remove an account, its password and its history. See `find`."""
-    async with database.session() as session:
-        await session.delete(await _find(session, name))
-        await session.commit()
+    async with database.writing() as session:
+        await session.delete(await _find(session, name, lock=True))
 
 
-async def _find(session: AsyncSession, name: str) -> Account:
+async def _find(session: AsyncSession, name: str, *, lock: bool = False) -> Account:
     name = unicodedata.normalize("NFC", name)
-    if account := (await session.exec(select(Account).where(Account.name == name))).first():
+    query = select(Account).where(Account.name == name)
+    # The same lock that a run takes to record an outcome: neither overwrites the other's words.
+    query = query.with_for_update() if lock else query
+    if account := (await session.exec(query)).first():
         return account
     names = (await session.exec(select(Account.name).order_by(col(Account.name)))).all()
     if close := get_close_matches(name, names, n=1):

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Self
-from urllib.parse import urlsplit
 
 from lastword.sources import SOURCES
 
@@ -28,7 +27,7 @@ class SourceAddress:
     @property
     def host(self) -> str:
         """The host that is asked, with its port where one is given."""
-        return urlsplit(self.handle).netloc or self.handle.rpartition("@")[2]
+        return SOURCES[self.kind].host(self.handle)
 
     @classmethod
     def parse(cls, text: str) -> Self:

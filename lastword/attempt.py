@@ -59,8 +59,9 @@ async def attempt(
     except (SQLAlchemyError, DatabaseTrouble) as error:
         # DatabaseTrouble speaks to people; what SQLAlchemy says may hold a row's values.
         said = str(error) if isinstance(error, DatabaseTrouble) else type(error).__name__
-        services.trouble = Systemic(f"the database failed: {said}")
-        raise services.trouble from None
+        trouble = Systemic(f"the database failed: {said}")
+        services.troubles.setdefault(None, trouble)
+        raise trouble from None
     return outcome, recorded
 
 
@@ -73,8 +74,9 @@ async def _outcome(
     account: Account, services: Services, *, last: bool, force: bool, dry_run: bool
 ) -> Outcome:
     # What waits for its owner is Failed again, whatever else is wrong: a refusal is not forgotten.
-    if services.trouble and account.health is not Health.NEEDS_OWNER:
-        return Outcome.of_error(Deferred(f"the run was stopped: {services.trouble}"))
+    trouble = services.trouble_with(account.source.partition(":")[0])
+    if trouble and account.health is not Health.NEEDS_OWNER:
+        return _stopped(trouble)
     try:
         return await sync(account, services, force=force, dry_run=dry_run)
     except Transient as error:
@@ -82,14 +84,19 @@ async def _outcome(
             raise
         return Outcome.of_error(error)
     except Systemic as error:
-        services.trouble = error
-        return Outcome.of_error(Deferred(f"the run was stopped: {error}"))
+        services.troubles.setdefault(error.kind, error)
+        return _stopped(error)
     except LastWordError as error:
         return Outcome.of_error(error)
     except (SQLAlchemyError, DatabaseTrouble):
         raise
     except Exception as error:  # noqa: BLE001 (one account's surprise must not become another's)
         return Outcome.of_error(_defect(error))
+
+
+def _stopped(trouble: Systemic) -> Outcome:
+    what = f"{trouble.kind} is out of action" if trouble.kind else "the run was stopped"
+    return Outcome.of_error(Deferred(f"{what}: {trouble}"))
 
 
 def _defect(error: Exception) -> Defect:

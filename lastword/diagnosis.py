@@ -33,6 +33,8 @@ def diagnosis(account: Account, history: list[LedgerEntry], now: datetime) -> li
         shown = f"“{account.published_status}” {_ago(account.published_at, now)}"
         lines.append(("Shown", f"{shown}, by {account.last_carrier}"))
     lines.append(("Next", _next(account, now)))
+    if isinstance(moved_to := account.source_memory.get("moved_to"), str):
+        lines.append(("Moved", f"`lastword accounts edit {account.name} --source {moved_to}`"))
     if account.last_error and not _edited_since(account):
         lines.append(("To do", advice(account.last_error, account.name)))
     lines += [

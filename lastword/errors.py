@@ -41,7 +41,16 @@ class Gone(LastWordError):
 
 
 class Systemic(LastWordError):
-    """The program itself is in trouble (its key, its database): stop the run, blame no account."""
+    """The program itself is in trouble (its key, its database): stop the run, blame no account.
+
+    Args:
+        message: what happened, and what the operator must do.
+        kind: the kind of source that is out of action; None: everything is.
+    """
+
+    def __init__(self, message: str, kind: str | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class Defect(LastWordError):

@@ -9,7 +9,6 @@ from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
-from lastword import rows
 from lastword.rewire import check_password_needed, rewire
 from lastword.rows import REQUIRED, ImportTrouble, Problem, Row
 from lastword.secrets import Keyring
@@ -65,8 +64,9 @@ async def import_rows(
     problems: list[Problem] = []
     good = list(_check_cells(given, problems))
     problems += _check_twice(given)
-    async with database.session() as session:
-        accounts = {account.name: account for account in await session.exec(select(Account))}
+    async with database.session() if dry_run else database.writing() as session:
+        query = select(Account).with_for_update()
+        accounts = {account.name: account for account in await session.exec(query)}
         for row in good:
             if account := accounts.get(row.name):
                 problems += _check_update(account, row, update=update)
@@ -85,8 +85,6 @@ async def import_rows(
                 else:
                     is_changed = _update(accounts[row.name], row, keyring)
                     (done.updated if is_changed else done.unchanged).append(row.name)
-            if not dry_run:
-                await session.commit()
         except IntegrityError:
             raise UsageError("accounts were added at the same moment: import again") from None
     done.without_password = [
@@ -108,8 +106,6 @@ def _check_cells(given: Sequence[Row], problems: list[Problem]) -> Iterator[_Che
             try:
                 if column == "password":
                     password = checked_password(text)
-                elif column == "active":
-                    values[column] = rows.active(text)
                 else:
                     values[column] = checked(column, text)
             except ValueError as error:

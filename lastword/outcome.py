@@ -15,7 +15,7 @@ class Outcome:
         kind: Published, Unchanged, Skipped, Deferred or Failed.
         reason: why, for people; no secret, no text of a post, no address of a user.
         post: the newest eligible post, where one was found.
-        status: what the server now holds, where we know it.
+        status: what the server now holds, where we know it; empty where it holds none.
         carrier: what holds it there.
         error: the error it came of, where it did.
     """

@@ -47,6 +47,8 @@ async def record(
         account.last_reason = outcome.reason
         account.last_carrier = outcome.carrier or account.last_carrier
         account.last_at = now()
+        if outcome.kind is not OutcomeKind.DEFERRED:
+            account.checked_at = account.last_at
         if not (outcome.kind is OutcomeKind.UNCHANGED and before[0] is OutcomeKind.UNCHANGED):
             session.add(_entry(run_id, account.id, outcome, seconds))
     rejected = is_current and isinstance(outcome.error, Rejected)
@@ -68,10 +70,12 @@ def _remember(account: Account, synced: Account, outcome: Outcome) -> None:
     """Carry over what the run learnt; skipped when people changed the wiring meanwhile."""
     account.source_memory = synced.source_memory
     account.session_memory = synced.session_memory
-    if outcome.status is not None and outcome.post is not None:
-        account.published_status = outcome.status
-        account.published_post_id = outcome.post.id
-        account.published_at = now()
+    if outcome.status is not None:
+        before = (account.published_status, account.published_post_id)
+        account.published_status = outcome.status or None
+        account.published_post_id = outcome.post.id if outcome.post else None
+        if before != (account.published_status, account.published_post_id):
+            account.published_at = now() if outcome.status else None
     prognosis = health_after(outcome, health=account.health, failures=account.failures, now=now())
     if prognosis.health is not account.health:
         account.health_since = now()

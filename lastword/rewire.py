@@ -10,6 +10,8 @@ from lastword.wiring import WITHOUT_PASSWORD, Wiring
 from models import Account, Health
 from models.types import now
 
+_RULES = frozenset({"max_age", "expires_after", "only", "never"})
+
 
 def check_password_needed(account: Account, to: Wiring, password: SecretStr | None) -> None:
     """Check that a password is at hand where the new wiring needs another one.
@@ -59,13 +61,14 @@ def rewire(
     if password and keyring:
         account.secret = keyring.seal_password(account, password)
         changed.add("secret")
-    if "source" in changed:
+    if changed & {"source", *_RULES}:
+        # What was chosen by other rules must not be chosen again because nothing new is there.
         account.source_memory = {}
     if changed & {"jid", "publisher"}:
         account.session_memory = None
     if changed & {"source", "jid", "publisher"}:
         account.published_status = account.published_post_id = account.published_at = None
-    if changed & {"source", "jid", "publisher", "secret"}:
+    if changed & {"source", "jid", "publisher", "secret", *_RULES}:
         account.edited_at = now()
     if changed & {"jid", "publisher", "secret"} or (
         "source" in changed and account.last_error != LoginRefused.__name__

@@ -14,10 +14,10 @@ from lastword.wiring import Wiring
 from models import Account
 
 REQUIRED = ("name", "source", "jid")
-COLUMNS = (*REQUIRED, "publisher", "template", "active", "password")
+COLUMNS = (*Wiring.__slots__, "password")
 """Of an imported file; an exported one has no password."""
 
-_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_BOOLEANS = {"active": ("no", "yes"), "mentions": ("drop", "keep"), "hashtags": ("drop", "keep")}
 
 
 class Format(StrEnum):
@@ -95,25 +95,17 @@ def read(file: Path, format_: Format | None = None) -> list[Row]:
 
 def write(accounts: Iterable[Account], format_: Format) -> str:
     """Return accounts as the text of a file that can be imported; never a secret."""
-    rows = [Wiring.of(account).values() for account in accounts]
+    wirings = [Wiring.of(account) for account in accounts]
+    rows = [wiring.typed() for wiring in wirings]
     if format_ is Format.JSON:
-        return json.dumps(rows, ensure_ascii=False, indent=2) + "\n"
+        true = [{"length": wiring.length, "active": wiring.active} for wiring in wirings]
+        items = [row | own for row, own in zip(rows, true, strict=True)]
+        return json.dumps(items, ensure_ascii=False, indent=2) + "\n"
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, Wiring.__slots__, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row | {"active": "yes" if row["active"] else "no"} for row in rows)
+    writer.writerows(rows)
     return out.getvalue()
-
-
-def active(text: str) -> bool:
-    """Return what a cell of the column `active` says.
-
-    Raises:
-        ValueError: it says neither yes nor no.
-    """
-    if text.lower() not in _WORDS:
-        raise ValueError(f"{text[:32]!r} is neither yes nor no")
-    return _WORDS[text.lower()]
 
 
 def _read_csv(text: str, file: str) -> list[Row]:
@@ -188,8 +180,10 @@ def _item(place: str, item: Any, problems: list[Problem]) -> Row:  # noqa: ANN40
         if column not in COLUMNS:
             text = f"unknown: there is {', '.join(COLUMNS)}"
             problems.append(Problem(place, column, text))
-        elif column == "active" and isinstance(value, bool):
-            cells[column] = "yes" if value else "no"
+        elif column in _BOOLEANS and isinstance(value, bool):
+            cells[column] = _BOOLEANS[column][value]
+        elif column == "length" and type(value) is int:
+            cells[column] = str(value)
         elif value is not None and not isinstance(value, str):
             problems.append(Problem(place, column, "not a text"))
         else:

@@ -1,6 +1,6 @@
 """A run in our own tables: who is due, how it begins, how it ends."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import col, select
 
 from lastword.errors import LastWordError
+from lastword.sources.base import Source
 from models import Account, Health, LedgerEntry, OutcomeKind, Run
 from models.database import Database
 from models.types import now
@@ -71,7 +72,9 @@ def _chosen(which: Which) -> list[ColumnElement[bool]]:
 async def choose(
     database: Database, which: Which, names: Sequence[str] | None = None
 ) -> list[AccountRef]:
-    """Return references to the accounts that a run is over, in the order of their names.
+    """Return references to the accounts that a run is over, those first that wait the longest.
+
+    A host that lets only some of its accounts be looked at in each run lets each in its turn.
 
     Args:
         database: ours.
@@ -81,7 +84,8 @@ async def choose(
     Raises:
         WrongChoice: a name is unknown, or its account is paused.
     """
-    query = select(Account.id, Account.name, Account.active).order_by(Account.name)
+    turn = (col(Account.checked_at).asc().nulls_first(), col(Account.name))
+    query = select(Account.id, Account.name, Account.active).order_by(*turn)
     wanted = [col(Account.name).in_(names)] if names else _chosen(which)
     query = query.where(*wanted)
     async with database.session() as session:
@@ -98,6 +102,18 @@ def _check_names(names: Sequence[str], known: dict[str, bool]) -> None:
         )
     if paused := sorted(name for name, active in known.items() if not active):
         raise WrongChoice(f"paused: {', '.join(paused)}; `lastword accounts resume NAME` first")
+
+
+async def expect(
+    database: Database, sources: Mapping[str, Source], refs: Sequence[AccountRef]
+) -> None:
+    """Tell each source which of its accounts a run is over: some ask for many at once."""
+    wanted = {ref.id for ref in refs}
+    async with database.session() as session:
+        for kind, source in sources.items():
+            if type(source).expect is not Source.expect:
+                of_kind = select(Account).where(col(Account.source).startswith(f"{kind}:"))
+                source.expect([it for it in await session.exec(of_kind) if it.id in wanted])
 
 
 async def begin(database: Database, which: Which, due: int, flow_run_id: str | None) -> int:

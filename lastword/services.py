@@ -4,7 +4,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lastword.errors import Systemic
 from lastword.publishers import build_publishers
@@ -28,7 +28,8 @@ class Services:
         sources: by kind.
         publishers: by name.
         until_the_end: entered contexts that last as long as the services.
-        trouble: set by the first account that meets something systemic; stops the others.
+        troubles: by kind of source (None: everything), set by the first account that meets
+            something systemic; stops the others that it concerns.
     """
 
     settings: Settings
@@ -37,7 +38,11 @@ class Services:
     sources: Mapping[str, Source]
     publishers: Mapping[str, Publisher]
     until_the_end: AsyncExitStack
-    trouble: Systemic | None = None
+    troubles: dict[str | None, Systemic] = field(default_factory=dict)
+
+    def trouble_with(self, kind: str) -> Systemic | None:
+        """Return what stops accounts of that kind of source, or None."""
+        return self.troubles.get(None) or self.troubles.get(kind)
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:

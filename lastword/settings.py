@@ -1,9 +1,12 @@
 """Everything that can be set, by environment variables named `LASTWORD_…`."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lastword.span import parse_span
 
 
 def _default_data_dir() -> Path:
@@ -24,8 +27,17 @@ class Settings(BaseSettings):
     key_file: Path | None = None
     """None: `key` in the data directory."""
 
+    max_age: timedelta = Field(default=timedelta(days=30), gt=timedelta())
+    """A post older than this is not published, unless its account says otherwise."""
+    opt_out_tag: str = Field(default="nostatus", pattern=r"^\w+$")
+    """A post with this hashtag is left alone."""
+
     concurrency: int = Field(default=200, ge=1, le=1_000)
     """Connections to the servers of posts at once."""
+    host_concurrency: int = Field(default=8, ge=1, le=1_000)
+    """Fetches from one host at once."""
+    host_rate: float = Field(default=20, gt=0, le=10_000)
+    """Fetches from one host a second."""
     logins: int = Field(default=50, ge=1, le=1_000)
     """XMPP logins under way at once, over all servers."""
     failure_threshold: float = Field(default=0.2, ge=0, le=1)
@@ -48,6 +60,11 @@ class Settings(BaseSettings):
     """PEM certificates trusted beside the system's, for posts and for XMPP."""
     xmpp_servers: dict[str, str] = Field(default_factory=dict)
     """XMPP domain → `host:port` to connect to instead of what DNS says, as JSON object."""
+
+    @field_validator("max_age", mode="before")
+    @classmethod
+    def _span(cls, value: object) -> object:
+        return parse_span(value) if isinstance(value, str) else value
 
     @field_validator("data_dir", "key_file", "ca_file")
     @classmethod

@@ -19,6 +19,12 @@ _SPACES = regex.compile(r"\s+")
 # Bidirectional overrides and isolates would leak out of the status into the contact list.
 _DIRECTION = regex.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _GRAPHEME = regex.compile(r"\X")
+# Eight marks on one letter are more than any script needs; thousands cover the lines above.
+_MARKS = regex.compile(r"(\p{M}{8})\p{M}+")
+_CODE_POINTS = 16
+"""Of a grapheme, on average, in a status: emoji are made of a dozen."""
+_MENTION = regex.compile(r"(?<![\w@./])(?:@\w(?:[\w.-]*\w)?)+")
+_HASHTAG = regex.compile(r"(?<![\w/&])#[\w]*[\p{L}_][\w]*")
 
 
 def check_template(template: str) -> None:
@@ -49,21 +55,35 @@ def clean(text: str) -> str:
     """Return the text as one line of valid XML characters in NFC."""
     text = _UNFIT.sub("", _SPACES.sub(" ", text))
     text = unicodedata.normalize("NFC", _DIRECTION.sub("", text))
+    text = _MARKS.sub(r"\1", text)
     return _SPACES.sub(" ", text).strip()
 
 
 def cut(text: str, length: int) -> str:
-    """Return at most `length` graphemes (UAX #29), an ellipsis where something was cut."""
-    graphemes = _GRAPHEME.findall(text)
-    if len(graphemes) <= length:
+    """Return at most `length` graphemes (UAX #29), an ellipsis where something was cut.
+
+    They are bounded in code points, too: one grapheme may be made of any number of them.
+    """
+    longest = length * _CODE_POINTS
+    graphemes = _GRAPHEME.findall(text, endpos=longest + 1)
+    if len(graphemes) <= length and len(text) <= longest:
         return text
     if length <= 0:
         return ""
-    return "".join(graphemes[: length - 1]).rstrip() + "…"
+    kept = "".join(graphemes[: length - 1])
+    if len(kept) >= longest:
+        kept = "".join(graphemes[:-1])[: longest - 1]
+    return kept.rstrip() + "…"
 
 
 def status_of(
-    post: Post, *, template: str = "{text}", source: str = "", length: int = LENGTH
+    post: Post,
+    *,
+    template: str = "{text}",
+    source: str = "",
+    length: int = LENGTH,
+    mentions: bool = True,
+    hashtags: bool = True,
 ) -> str:
     """Return the status that a post becomes.
 
@@ -72,10 +92,15 @@ def status_of(
         template: text with the fields `{text}`, `{url}`, `{source}`.
         source: the source address, for `{source}`.
         length: graphemes at most; the post's text gives way, so that a link stays whole.
+        mentions: whether its `@user` and `@user@host` are kept.
+        hashtags: whether its `#tags` are kept.
     """
+    said = clean(post.text)
+    said = said if mentions else clean(_MENTION.sub("", said))
+    said = said if hashtags else clean(_HASHTAG.sub("", said))
     rest = {"url": clean(post.url or ""), "source": clean(source)}
     frame = clean(template.format(text="", **rest))
     # The space that joined text and frame counts too.
     room = length - len(_GRAPHEME.findall(frame)) - (1 if frame else 0)
-    text = cut(clean(post.text), room if "{text}" in template else 0)
+    text = cut(said, room if "{text}" in template else 0)
     return cut(clean(template.format(text=text, **rest)), length)

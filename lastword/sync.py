@@ -1,11 +1,13 @@
 """The whole story of one account: newest post → status → compare → publish → outcome."""
 
-from lastword.address import SourceAddress
+from lastword.eligibility import Choice, Rules
 from lastword.errors import Gone, LoginRefused, Rejected
 from lastword.outcome import Outcome
+from lastword.post import Post
 from lastword.services import Services
 from lastword.status import status_of
 from models import Account, Health, OutcomeKind
+from models.types import now
 
 
 async def sync(
@@ -13,7 +15,8 @@ async def sync(
 ) -> Outcome:
     """Bring one account's chat status up to its newest eligible post.
 
-    Publishing is idempotent, so a story that was cut off anywhere is simply told again.
+    Where none is left, because it was deleted or has expired, the status is cleared. Publishing
+    is idempotent, so a story that was cut off anywhere is simply told again.
 
     Args:
         account: the row, detached; its source memory may be assigned.
@@ -29,33 +32,66 @@ async def sync(
         refusal = LoginRefused if account.last_error == LoginRefused.__name__ else Rejected
         raise refusal(account.last_reason or "the account waits for its owner")
 
+    choice = await _choice(account, services)
+    post, status, why = choice.post, _status(account, choice.post), choice.why
+    if post and not status:
+        why = "the newest post has no text"
+    if not status and not account.published_status:
+        return Outcome(OutcomeKind.SKIPPED, why, post=post)
+    if status == account.published_status and not force:
+        return Outcome(OutcomeKind.UNCHANGED, _noting("nothing new", choice), post=post)
+
+    async with services.publishers[account.publisher].session(account) as session:
+        shown = await session.current() or ""
+        if shown == status and not force:
+            reason = "the server has it already" if status else f"cleared already: {why}"
+            return Outcome(OutcomeKind.UNCHANGED, _noting(reason, choice), post, status)
+        if not status and shown not in ("", account.published_status):
+            # Somebody has set it by hand since, and theirs it stays.
+            return Outcome(OutcomeKind.SKIPPED, f"not ours any more: {why}", status="")
+        if dry_run:
+            ready = "a new status is ready" if status else f"the status would be cleared: {why}"
+            return Outcome(OutcomeKind.SKIPPED, f"dry run: {ready}", post)
+        confirmation = await session.set(status or None)
+    reason = f"by {confirmation.carrier}" if status else f"cleared: {why}"
+    return Outcome(
+        OutcomeKind.PUBLISHED, _noting(reason, choice), post, status, confirmation.carrier
+    )
+
+
+async def _choice(account: Account, services: Services) -> Choice:
+    settings = services.settings
+    rules = Rules.of(account, now=now(), max_age=settings.max_age, opt_out=settings.opt_out_tag)
     try:
-        post = await services.sources[SourceAddress.parse(account.source).kind].latest(account)
+        return await services.sources[account.source.partition(":")[0]].latest(account, rules)
+    except Gone as error:
+        return _gone(account, rules, error)
     except Rejected as error:
         if not account.source_memory:
             raise
         # It worked before: an outage or a firewall says such things, too, and heals by itself.
-        raise Gone(str(error)) from error
-    if post is None:
-        return Outcome(OutcomeKind.SKIPPED, "there is no eligible post")
-    status = status_of(post, template=account.template, source=account.source)
-    if not status:
-        return Outcome(OutcomeKind.SKIPPED, "the newest post has no text", post=post)
-    if status == account.published_status and not force:
-        return Outcome(OutcomeKind.UNCHANGED, "nothing new since we published", post=post)
+        return _gone(account, rules, Gone(str(error)))
 
-    async with services.publishers[account.publisher].session(account) as session:
-        if await session.current() == status and not force:
-            return Outcome(
-                OutcomeKind.UNCHANGED, "the server has it already", post=post, status=status
-            )
-        if dry_run:
-            return Outcome(OutcomeKind.SKIPPED, "dry run: a new status is ready", post=post)
-        confirmation = await session.set(status)
-    return Outcome(
-        OutcomeKind.PUBLISHED,
-        f"by {confirmation.carrier}",
-        post=post,
-        status=status,
-        carrier=confirmation.carrier,
+
+def _gone(account: Account, rules: Rules, error: Gone) -> Choice:
+    """Clear a status that is stale even where its source says nothing any more."""
+    if account.published_status and rules.has_expired(account.published_at):
+        return Choice(None, str(error))
+    raise error
+
+
+def _status(account: Account, post: Post | None) -> str:
+    if post is None:
+        return ""
+    return status_of(
+        post,
+        template=account.template,
+        source=account.source,
+        length=account.length,
+        mentions=account.mentions,
+        hashtags=account.hashtags,
     )
+
+
+def _noting(reason: str, choice: Choice) -> str:
+    return f"{reason}; {choice.notice}" if choice.notice else reason

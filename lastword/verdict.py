@@ -22,13 +22,13 @@ def verdict(ended: Tally, *, threshold: float, trouble: str | None = None) -> Ve
         threshold: share of failed accounts (0 to 1) above which the run is Failed.
         trouble: what was systemic, where something was.
     """
-    if trouble:
-        return Verdict("Failed", trouble)
-    if not ended.due:
-        return Verdict("Completed", "Nothing was due.")
     said = ", ".join(
         f"{ended.counts[kind]} {kind}" for kind in OutcomeKind if ended.counts.get(kind)
     )
+    if trouble:
+        return Verdict("Failed", f"{trouble} ({said})" if said else trouble)
+    if not ended.due:
+        return Verdict("Completed", "Nothing was due.")
     if ended.without_outcome:
         said += f", {ended.without_outcome} without outcome"
     failed = ended.counts.get(OutcomeKind.FAILED, 0) + ended.without_outcome

@@ -4,21 +4,33 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any, Self
 
+import regex
 from pydantic import SecretStr
 
 from lastword import jid
 from lastword.address import SourceAddress
 from lastword.publishers import PUBLISHERS
+from lastword.span import format_span, parse_span
 from lastword.status import check_template
 from models import Account
 
 WITHOUT_PASSWORD = frozenset({"operator"})
 """Publishers that connect on an authority other than the user's password."""
 
+DEFAULT = "default"
+"""Typed for `max_age`: as the settings say."""
+NEVER = "never"
+"""Typed for `expires_after`: a status stays."""
+LONGEST_STATUS = 1000
+
+_KEPT = {"keep": True, "drop": False}
+_YES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_WORD = regex.compile(r"#?[\p{L}\p{M}\p{N}_]+")
 _NAME = re.compile(r"\w[\w.@+-]{0,63}")
-_LONGEST = {"source": 2048, "template": 512, "password": 1024}
+_LONGEST = {"source": 2048, "template": 512, "password": 1024, "only": 1024, "never": 1024}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,13 @@ class Wiring:
     jid: str
     publisher: str = "login"
     template: str = "{text}"
+    length: int = 200
+    mentions: bool = True
+    hashtags: bool = True
+    max_age: timedelta | None = None
+    expires_after: timedelta | None = None
+    only: str = ""
+    never: str = ""
     active: bool = True
 
     @classmethod
@@ -41,9 +60,13 @@ class Wiring:
         """Return the wiring by column."""
         return asdict(self)
 
+    def typed(self) -> dict[str, str]:
+        """Return the wiring by column, each as a person would type it."""
+        return {field: _typed(field, value) for field, value in self.values().items()}
 
-def checked(field: str, text: str) -> str:
-    """Return what a person typed for a column, in its normal form.
+
+def checked(field: str, text: str) -> Any:  # noqa: ANN401 (each column has its own type)
+    """Return what a person typed for a column, as the column takes it.
 
     Raises:
         ValueError: it cannot be one; the message says what one looks like.
@@ -100,10 +123,67 @@ def _template(text: str) -> str:
     return text
 
 
-_CHECKS: dict[str, Callable[[str], str]] = {
+def _length(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text[:6]) <= LONGEST_STATUS:
+        raise ValueError(f"{text[:32]!r} is no length: it is a number from 1 to {LONGEST_STATUS}")
+    return int(text)
+
+
+def _kept(text: str) -> bool:
+    if text.lower() not in _KEPT:
+        raise ValueError(f"{text[:32]!r} is neither keep nor drop")
+    return _KEPT[text.lower()]
+
+
+def _active(text: str) -> bool:
+    if text.lower() not in _YES:
+        raise ValueError(f"{text[:32]!r} is neither yes nor no")
+    return _YES[text.lower()]
+
+
+def _max_age(text: str) -> timedelta | None:
+    return None if text.strip().lower() in ("", DEFAULT) else parse_span(text)
+
+
+def _expires_after(text: str) -> timedelta | None:
+    return None if text.strip().lower() in ("", NEVER) else parse_span(text)
+
+
+def _words(text: str) -> str:
+    found = [unicodedata.normalize("NFC", one.strip()) for one in text.split(",") if one.strip()]
+    for one in found:
+        if not _WORD.fullmatch(one):
+            raise ValueError(f"{one[:32]!r} is neither a word nor a #tag: give them with commas")
+    return ", ".join(dict.fromkeys(found))
+
+
+_CHECKS: dict[str, Callable[[str], Any]] = {
     "name": _name,
     "source": _source,
     "jid": jid.normalise,
     "publisher": _publisher,
     "template": _template,
+    "length": _length,
+    "mentions": _kept,
+    "hashtags": _kept,
+    "max_age": _max_age,
+    "expires_after": _expires_after,
+    "only": _words,
+    "never": _words,
+    "active": _active,
 }
+
+
+def _typed(field: str, value: Any) -> str:  # noqa: ANN401
+    match field, value:
+        case "mentions" | "hashtags", bool():
+            return "keep" if value else "drop"
+        case "active", bool():
+            return "yes" if value else "no"
+        case "max_age", None:
+            return DEFAULT
+        case "expires_after", None:
+            return NEVER
+        case _, timedelta():
+            return format_span(value)
+    return str(value)

@@ -1,10 +1,10 @@
 """One user's wiring: where their posts come from, which JID they go to, and their health."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Text
+from sqlalchemy import JSON, Interval, Text, text, true
 from sqlmodel import Field, SQLModel
 
 from models.ledger import OutcomeKind
@@ -34,6 +34,20 @@ class Account(SQLModel, table=True):
     secret: str | None = Field(default=None, sa_type=Text)
     """The password, sealed by `lastword.secrets` for this account and server."""
     template: str = Field(default="{text}", max_length=512)
+    length: int = Field(default=200, sa_column_kwargs={"server_default": "200"})
+    """Graphemes in a status at most."""
+    mentions: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    """Whether a status keeps the post's @mentions."""
+    hashtags: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    """Whether a status keeps the post's #hashtags."""
+    max_age: timedelta | None = Field(default=None, sa_type=Interval)
+    """A post older than this is not published; None: as the settings say."""
+    expires_after: timedelta | None = Field(default=None, sa_type=Interval)
+    """A status older than this is cleared; None: it stays."""
+    only: str = Field(default="", max_length=1024, sa_column_kwargs={"server_default": text("''")})
+    """Words and #tags, with commas: a post must have one of them."""
+    never: str = Field(default="", max_length=1024, sa_column_kwargs={"server_default": text("''")})
+    """Words and #tags, with commas: a post must have none of them."""
     active: bool = Field(default=True, index=True)
     created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
     edited_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
@@ -49,6 +63,9 @@ class Account(SQLModel, table=True):
     published_status: str | None = Field(default=None, sa_type=Text)
     published_post_id: str | None = Field(default=None, sa_type=Text)
     published_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """Since when the server has had this status."""
+    checked_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)
+    """When a run last got round to the account: those it could not, come first in the next."""
     source_memory: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     """What the source keeps between runs (ETag, resolved id, last post): assign, never mutate."""
     session_memory: str | None = Field(default=None, sa_type=Text)

@@ -44,6 +44,7 @@ async def choose_accounts(which: Which, names: list[str] | None, *, dry_run: boo
     try:
         await services.until_the_end.enter_async_context(run_lock(services.database))
         accounts = await runs.choose(services.database, which, names)
+        await runs.expect(services.database, services.sources, accounts)
     except (RunUnderWay, WrongChoice) as error:
         # Returned, not raised: the log gets the message, without a traceback.
         return Failed(message=str(error), data=error)

@@ -35,7 +35,7 @@ async def report_run(chosen: Chosen, seen: dict[str, int], seconds: float) -> Ve
     else:
         due = await runs.still_there(services.database, chosen.accounts)
         ended = await runs.tally(services.database, chosen.run_id, due)
-    trouble = str(services.trouble) if services.trouble else None
+    trouble = "; ".join(map(str, services.troubles.values())) or None
     judged = verdict(ended, threshold=services.settings.failure_threshold, trouble=trouble)
     if chosen.run_id is not None:
         await runs.finish(services.database, chosen.run_id, ended, judged.state, judged.message)

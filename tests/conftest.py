@@ -16,6 +16,8 @@ pytest_plugins = [
     "tests.fixtures_database",
     "tests.fixtures_event_loop",
     "tests.fixtures_http",
+    "tests.fixtures_fediverse",
+    "tests.fixtures_mastodon",
     "tests.fixtures_xmpp",
 ]
 

@@ -4,14 +4,23 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import trustme
 
+from lastword.eligibility import Rules
 from lastword.errors import LastWordError
+from lastword.post import Post
 from lastword.settings import Settings
+from lastword.sources.base import Source
 from lastword.sources.http import GuardedClient
+from models import Account
+from models.types import now
+
+RULES = Rules(now=now(), max_age=timedelta(days=36_500))
+"""Of an account that takes posts of any age."""
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -135,3 +144,8 @@ async def refusal(client: GuardedClient, kind: type[LastWordError], url: str) ->
     async with failing(client, kind, url) as caught:
         return str(caught.value)
     raise AssertionError
+
+
+async def newest(source: Source, account: Account, rules: Rules = RULES) -> Post | None:
+    """Return the post that a source chooses."""
+    return (await source.latest(account, rules)).post

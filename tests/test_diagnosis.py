@@ -76,3 +76,11 @@ def test_what_was_changed_since_is_not_advised_again() -> None:
         last_outcome=OutcomeKind.FAILED, last_error="Rejected", last_at=NOW - timedelta(days=2)
     )
     assert "To do" not in dict(diagnosis(edited, [], NOW))
+
+
+def test_a_source_that_has_moved() -> None:
+    moved = account(source_memory={"moved_to": "mastodon:alice@new.example"})
+    assert text_of(diagnosis(moved, [], NOW), "Moved") == (
+        "`lastword accounts edit alice --source mastodon:alice@new.example`"
+    )
+    assert "Moved" not in dict(diagnosis(account(source_memory={"moved_to": 5}), [], NOW))

@@ -132,6 +132,10 @@ async def test_a_dry_run_publishes_and_records_nothing(scene: Stage, api: Prefec
         "emeka": "Skipped",
     }
     assert "dry run" in task_runs["alice"].message
+    assert (result["due"], result["counts"]) == (
+        2,
+        {"Published": 0, "Unchanged": 0, "Skipped": 2, "Deferred": 0, "Failed": 0},
+    )
     assert query(scene.lastword, "SELECT count(*) FROM run") == [(0,)]
     async with scene.contact() as contact:
         seen = await contact.seen(["alice"], deadline=2)

@@ -1,147 +1,166 @@
-"""Mastodon: what may be published and how it reads, and finding accounts that come and go."""
+"""Mastodon: finding accounts that come and go, and servers that are none."""
 
-import json
-from collections.abc import AsyncIterator
-from pathlib import Path
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
 
-from demo.serving import serving
-from lastword.errors import Gone, Rejected, Transient
-from lastword.post import Post
+from lastword.errors import Gone, LastWordError, Rejected, Transient
+from lastword.sources.http import GuardedClient
 from lastword.sources.mastodon import Mastodon
-from lastword.sources.mastodon_status import is_eligible, post_of
 from models import Account
-from tests.fixtures_http import Client
+from tests.fixtures_fediverse import STATUSES, Instance
+from tests.fixtures_http import RULES, newest
 
-DATA = Path(__file__).parent / "data" / "mastodon"
-CASES = sorted(path.stem for path in DATA.glob("*.json") if not path.stem.endswith(".post"))
-
-
-class Host:
-    """A server with one account."""
-
-    def __init__(self) -> None:
-        self.account: dict[str, Any] = {"id": "109", "username": "alice", "acct": "alice"}
-        self.statuses: Any = json.loads((DATA / "plain.json").read_text("utf-8"))
-        self.asked: list[str] = []
-        self.instead: Response | None = None
-        self.port = 0
-
-    def look_up(self, request: Request) -> Response:
-        self.asked.append(f"lookup {request.query_params}")
-        if self.instead or request.query_params["acct"] != self.account["acct"]:
-            return self.instead or JSONResponse({"error": "Record not found"}, 404)
-        return JSONResponse(self.account)
-
-    def list_statuses(self, request: Request) -> Response:
-        number = request.path_params["number"]
-        self.asked.append(f"statuses {number}")
-        self.parameters = dict(request.query_params)
-        if self.instead or number != self.account["id"]:
-            return self.instead or JSONResponse({"error": "Record not found"}, 404)
-        return JSONResponse(self.statuses)
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    def wired(self, user: str = "alice") -> Account:
-        source = f"mastodon:http://{self.address}/@{user}"
-        return Account(name="alice", source=source, jid="alice@chat.example")
+WEBFINGER = "/.well-known/webfinger"
+TOMORROW = replace(RULES, now=RULES.now + timedelta(days=1, minutes=1))
 
 
 @pytest.fixture
-async def host() -> AsyncIterator[Host]:
-    host = Host()
-    routes = [
-        Route("/api/v1/accounts/lookup", host.look_up),
-        Route("/api/v1/accounts/{number}/statuses", host.list_statuses),
-    ]
-    async with serving(Starlette(routes=routes)) as host.port:
-        yield host
+def mastodon(http: GuardedClient) -> Mastodon:
+    return Mastodon(http)
 
 
-@pytest.fixture
-async def mastodon(host: Host, client: Client) -> AsyncIterator[Mastodon]:
-    async with client(allow_hosts=frozenset({host.address})) as http:
-        yield Mastodon(http)
+async def test_id_is_looked_up_once(instance: Instance, mastodon: Mastodon) -> None:
+    account = instance.wired()
+    assert await newest(mastodon, account) == await newest(mastodon, account) is not None
+    assert instance.asked == ["lookup alice", "109/statuses", "109/statuses"]
+    assert instance.parameters == {
+        "limit": "20",
+        "exclude_replies": "true",
+        "exclude_reblogs": "true",
+    }
 
 
-@pytest.mark.parametrize("case", CASES)
-async def test_saved_statuses(case: str, host: Host, mastodon: Mastodon) -> None:
-    host.statuses = json.loads((DATA / f"{case}.json").read_text("utf-8"))
-    expected = json.loads((DATA / f"{case}.post.json").read_text("utf-8"))
-    post = await mastodon.latest(host.wired())
-    assert (post.to_memory() if post else None) == expected
+async def test_name_is_looked_up_again_each_day(instance: Instance, mastodon: Mastodon) -> None:
+    """A move or a suspension does not show in a list of statuses that goes on."""
+    account = instance.wired()
+    await newest(mastodon, account)
+    instance.accounts["alice"]["suspended"] = True
+    assert await newest(mastodon, account) is not None
+    with pytest.raises(Gone, match="has suspended the account: ask its moderators"):
+        await newest(mastodon, account, TOMORROW)
+    assert instance.asked[-1] == "lookup alice"
 
 
-async def test_id_is_looked_up_once(host: Host, mastodon: Mastodon) -> None:
-    account = host.wired()
-    assert await mastodon.latest(account) == await mastodon.latest(account) is not None
-    assert host.asked == ["lookup acct=alice", "statuses 109", "statuses 109"]
-    assert "since_id" not in host.parameters
-    assert host.parameters["exclude_replies"] == host.parameters["exclude_reblogs"] == "true"
+@pytest.mark.parametrize(
+    "fine", [{"limited": True}, {"memorial": True}, {"locked": True}, {"bot": True}, {"moved": 1}]
+)
+async def test_accounts_that_are_no_less_public(
+    fine: dict[str, Any], instance: Instance, mastodon: Mastodon
+) -> None:
+    instance.add("alice", "109", suspended=False, **fine)
+    assert await newest(mastodon, instance.wired()) is not None
 
 
-async def test_id_of_another_handle_is_not_used(host: Host, mastodon: Mastodon) -> None:
-    account = host.wired()
-    await mastodon.latest(account)
-    account.source = host.wired("bob").source
-    host.account = {"id": "110", "acct": "bob"}
-    assert await mastodon.latest(account) is not None
-    assert host.asked[2:] == ["lookup acct=bob", "statuses 110"]
+async def test_id_of_another_handle_is_not_used(instance: Instance, mastodon: Mastodon) -> None:
+    account = instance.wired()
+    await newest(mastodon, account)
+    instance.add("bob", "110")
+    account.source = instance.wired("bob").source
+    assert await newest(mastodon, account) is not None
+    assert instance.asked[2:] == ["lookup bob", "110/statuses"]
 
 
-async def test_new_id_under_the_same_name(host: Host, mastodon: Mastodon) -> None:
-    account = host.wired()
-    await mastodon.latest(account)
-    host.account["id"] = "777"
-    assert await mastodon.latest(account) is not None
-    assert host.asked[2:] == ["statuses 109", "lookup acct=alice", "statuses 777"]
-    await mastodon.latest(account)
-    assert host.asked[5:] == ["statuses 777"]
+async def test_new_id_under_the_same_name(instance: Instance, mastodon: Mastodon) -> None:
+    account = instance.wired()
+    await newest(mastodon, account)
+    instance.add("alice", "777")
+    assert await newest(mastodon, account) is not None
+    assert instance.asked[2:] == ["109/statuses", "lookup alice", "777/statuses"]
+    await newest(mastodon, account)
+    assert instance.asked[5:] == ["777/statuses"]
 
 
-async def test_unknown_account(host: Host, mastodon: Mastodon) -> None:
+async def test_unknown_account(instance: Instance, mastodon: Mastodon) -> None:
     with pytest.raises(Gone, match="answers 404 Not Found: check the address"):
-        await mastodon.latest(host.wired("nobody"))
+        await newest(mastodon, instance.wired("nobody"))
 
 
-async def test_deleted_account(host: Host, mastodon: Mastodon) -> None:
-    account = host.wired()
-    await mastodon.latest(account)
-    host.account = {"id": "1", "acct": "somebody-else"}
+async def test_deleted_account(instance: Instance, mastodon: Mastodon) -> None:
+    account = instance.wired()
+    await newest(mastodon, account)
+    instance.accounts.clear()
     with pytest.raises(Gone):
-        await mastodon.latest(account)
-    assert host.asked[2:] == ["statuses 109", "lookup acct=alice"]
+        await newest(mastodon, account)
+    assert instance.asked[2:] == ["109/statuses", "lookup alice", "alice", WEBFINGER]
 
 
-async def test_suspended_account_comes_back(host: Host, mastodon: Mastodon) -> None:
+async def test_suspended_account_comes_back(instance: Instance, mastodon: Mastodon) -> None:
     """A suspended account's list is empty; only the account says why."""
-    account = host.wired()
-    post = await mastodon.latest(account)
-    statuses, host.statuses = host.statuses, []
-    host.account["suspended"] = True
+    account = instance.wired()
+    post = await newest(mastodon, account)
+    instance.statuses["109"] = []
+    instance.accounts["alice"]["suspended"] = True
     with pytest.raises(Gone, match=r"has suspended the account"):
-        await mastodon.latest(account)
-    del host.account["suspended"]
-    host.statuses = statuses
-    assert await mastodon.latest(account) == post
+        await newest(mastodon, account)
+    instance.add()
+    assert await newest(mastodon, account) == post
 
 
-async def test_silent_account(host: Host, mastodon: Mastodon) -> None:
-    host.statuses = []
-    account = host.wired()
-    assert await mastodon.latest(account) is None
-    assert await mastodon.latest(account) is None
+async def test_silent_account_is_not_looked_up_each_time(
+    instance: Instance, mastodon: Mastodon
+) -> None:
+    instance.statuses["109"] = []
+    account = instance.wired()
+    assert await newest(mastodon, account) is None
+    assert await newest(mastodon, account) is None
+    assert instance.asked == ["lookup alice", "109/statuses", "109/statuses"]
+
+
+async def test_edited_and_deleted_posts(instance: Instance, mastodon: Mastodon) -> None:
+    account = instance.wired()
+    before = await newest(mastodon, account)
+    edited = STATUSES[0] | {"content": "<p>On second thought</p>", "edited_at": "2025-06-02"}
+    instance.statuses["109"] = [edited, STATUSES[1]]
+    after = await newest(mastodon, account)
+    assert before and after  # noqa: PT018
+    assert (after.id, after.text) == (before.id, "On second thought")
+    instance.statuses["109"] = [STATUSES[1]]
+    left = await newest(mastodon, account)
+    assert left
+    assert left.text == "older"
+
+
+async def test_a_page_of_nothing_but_replies(instance: Instance, mastodon: Mastodon) -> None:
+    """A thread answers itself, and some servers list replies although they are told not to."""
+    replies = [{"id": str(n), "in_reply_to_id": "1", "content": "x"} for n in range(49, 29, -1)]
+    instance.statuses["109"] = replies
+    account = instance.wired()
+    assert await newest(mastodon, account) is None
+    assert instance.parameters["max_id"] == "30"
+    assert instance.asked.count("109/statuses") == 2
+    instance.statuses["109"] = [reply | {"in_reply_to_id": None, "tags": []} for reply in replies]
+    assert await newest(mastodon, account) is not None
+
+
+async def test_server_without_lookup(instance: Instance, mastodon: Mastodon) -> None:
+    instance.without = {"lookup"}
+    assert await newest(mastodon, instance.wired()) is not None
+    assert instance.asked == ["lookup alice", "alice", "109/statuses"]
+
+
+async def test_name_that_is_the_id_of_somebody_else(instance: Instance, mastodon: Mastodon) -> None:
+    instance.without = set()
+    with pytest.raises(Gone):
+        await newest(mastodon, instance.wired("109"))
+    assert instance.asked == ["lookup 109", "109", WEBFINGER]
+
+
+async def test_answer_with_another_account(instance: Instance, mastodon: Mastodon) -> None:
+    instance.accounts["bob"] = instance.accounts["alice"]
+    with pytest.raises(Gone, match="answers with another account"):
+        await newest(mastodon, instance.wired("bob"))
+
+
+async def test_copy_of_an_account(instance: Instance, mastodon: Mastodon) -> None:
+    instance.add(acct="alice@other.example", url="https://other.example/@alice")
+    with pytest.raises(Rejected, match="has only a copy of the account"):
+        await newest(mastodon, instance.wired())
+    instance.add(acct="alice@example.net", url=f"http://{instance.address}/@alice")
+    assert await newest(mastodon, instance.wired()) is not None
 
 
 @pytest.mark.parametrize(
@@ -153,96 +172,46 @@ async def test_silent_account(host: Host, mastodon: Mastodon) -> None:
         JSONResponse({}),
         Response(b"[" * 900_000),
         Response(b"\xff\xfe\x00"),
+        Response(b"1" * 5_000),
     ],
 )
-async def test_not_mastodon(host: Host, mastodon: Mastodon, instead: Response) -> None:
-    account = host.wired()
-    host.instead = instead
+async def test_not_mastodon(instance: Instance, mastodon: Mastodon, instead: Response) -> None:
+    account = instance.wired()
+    instance.instead = instead
     with pytest.raises(Rejected) as refused:
-        await mastodon.latest(account)
+        await newest(mastodon, account)
     assert str(refused.value) == (
-        f"{host.address} does not answer as a Mastodon server: check the server's name"
+        f"{instance.address} does not answer as a Mastodon server: check the server's name"
     )
-    host.instead = None
-    await mastodon.latest(account)
-    host.instead = instead if instead.body != b"[]" else JSONResponse({})
+    assert account.source_memory == {}
+    instance.instead = None
+    await newest(mastodon, account)
+    instance.instead = instead if instead.body != b"[]" else JSONResponse({})
     with pytest.raises(Transient, match="does not answer as a Mastodon server now"):
-        await mastodon.latest(account)
-
-
-async def test_statuses_are_no_list(host: Host, mastodon: Mastodon) -> None:
-    host.statuses = {"error": "not today"}
-    with pytest.raises(Transient):
-        await mastodon.latest(host.wired())
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-)
-KEYS = (
-    *("id", "content", "spoiler_text", "visibility", "created_at", "url", "uri"),
-    *("in_reply_to_id", "reblog", "media_attachments"),
-)
-
-
-@settings(deadline=None)  # the machine may be busy
-@given(st.dictionaries(st.sampled_from(KEYS), JSON | st.just("public")) | JSON)
-def test_any_status(status: Any) -> None:  # noqa: ANN401
-    status = json.loads(json.dumps(status))
-    if not is_eligible(status):
-        return
-    post = post_of(status, "https://social.example")
-    if post:
-        assert post.text
-        assert Post.from_memory(json.loads(json.dumps(post.to_memory()))) == post
-        assert (post.id + post.text + (post.url or "")).encode()
+        await newest(mastodon, account)
 
 
 @pytest.mark.parametrize(
-    "extra",
+    "memory",
     [
-        {"visibility": "private"},
-        {"visibility": "direct"},
-        {"visibility": "limited"},
-        {"visibility": None},
-        {"in_reply_to_id": "1"},
-        {"in_reply_to_account_id": "1"},
-        {"reblog": {"id": "1"}},
+        {"id": "109"},
+        {"id": {}, "looked_up": "soon", "post": 5, "base": []},
+        {"base": "https://elsewhere.example", "user": "../..", "id": "109"},
+        {"id": "109", "looked_up": "2999-01-01T00:00:00Z"},
+        {"id": "109", "post": {"id": 5, "text": None}, "why": ""},
+        {"id": "109", "post": {"id": "5", "text": "x", "time": "2025-01-01T00:00:00"}, "why": ""},
     ],
 )
-def test_never_published(extra: dict[str, object]) -> None:
-    assert is_eligible({"id": "2", "visibility": "public", "content": "x"})
-    assert not is_eligible({"id": "2", "visibility": "public", "content": "x"} | extra)
+async def test_memory_of_another_version(
+    memory: dict[str, Any], instance: Instance, mastodon: Mastodon
+) -> None:
+    account = instance.wired()
+    account.source_memory = {"handle": account.source.partition(":")[2]} | memory
+    assert await newest(mastodon, account) is not None
+    assert instance.asked == ["lookup alice", "109/statuses"]
 
 
-@pytest.mark.parametrize(
-    ("handle", "normal"),
-    [
-        ("alice@social.example", "alice@social.example"),
-        ("@alice@Social.Example", "alice@social.example"),
-        (" a.b-c_d@social.example:8443 ", "a.b-c_d@social.example:8443"),
-        ("alice@bücher.example", "alice@xn--bcher-kva.example"),
-        ("https://social.example/@alice", "alice@social.example"),
-        ("https://social.example/@alice/", "alice@social.example"),
-        ("http://127.0.0.1:3000/@alice", "http://127.0.0.1:3000/@alice"),
-    ],
-)
-def test_check(handle: str, normal: str) -> None:
-    assert Mastodon.check(handle) == normal
-    assert Mastodon.check(normal) == normal
-
-
-@pytest.mark.parametrize(
-    "handle",
-    [
-        *("", "alice", "@alice", "alice@", "@social.example", "alice@social.example/path"),
-        *("a/b@social.example", "alice@bob@social.example", "alice@social.example?x"),
-        *("älice@social.example", "alice@social example", "alice@social.example:0"),
-        *("https://social.example/alice", "https://x:y@social.example/@alice"),
-        *("alice@social.example:99999", "alice@" + "a" * 300, "alice@[::1"),
-    ],
-)
-def test_check_refuses(handle: str) -> None:
-    with pytest.raises(ValueError, match=r"mastodon:alice@social\.example"):
-        Mastodon.check(handle)
+async def test_damaged_handle(mastodon: Mastodon) -> None:
+    account = Account(name="alice", source="mastodon:alice", jid="alice@chat.example")
+    with pytest.raises(LastWordError, match="a Mastodon address is user@server"):
+        await newest(mastodon, account)

@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 
@@ -11,6 +10,7 @@ from sqlmodel import select
 
 from lastword import runs
 from lastword.attempt import attempt
+from lastword.eligibility import Choice, Rules
 from lastword.errors import Deferred, LastWordError, LoginRefused, Systemic, Transient
 from lastword.outcome import Outcome
 from lastword.post import Post
@@ -19,6 +19,7 @@ from lastword.record import record
 from lastword.runs import AccountRef, Which, WrongChoice
 from lastword.services import Services
 from lastword.settings import Settings
+from lastword.sources.base import Source
 from lastword.sources.http import GuardedClient
 from models import Account, Health, LedgerEntry, OutcomeKind, Run
 from models.database import Database
@@ -30,18 +31,18 @@ PUBLISHED = Outcome(
 UNCHANGED = Outcome(OutcomeKind.UNCHANGED, "nothing new")
 
 
-@dataclass
-class Broken:
+class Broken(Source):
     """A source that raises."""
 
-    error: Exception
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
     @staticmethod
     def check(handle: str) -> str:
         return handle
 
-    async def latest(self, account: Account) -> Post | None:
-        del account
+    async def latest(self, account: Account, rules: Rules) -> Choice:
+        del account, rules
         raise self.error
 
 
@@ -237,10 +238,11 @@ async def test_a_run_closes_those_that_died_before_it(database: Database) -> Non
 def test_every_error_of_the_tree_has_advice() -> None:
     from lastword.advice import advice  # noqa: PLC0415
 
-    known = {"LoginRefused", "Rejected", "Gone", "Deferred", "Transient", "Systemic", "Defect"}
-    assert {error.__name__ for error in _tree(LastWordError)} >= known
-    for error in ("LoginRefused", "Rejected", "Gone", "Deferred", "Transient"):
-        assert "defect" not in advice(error, "alice")
+    names = {error.__name__ for error in _tree(LastWordError)}
+    assert names >= {"LoginRefused", "Gone", "Transient", "Systemic", "KeyTrouble", "SealBroken"}
+    for name in names - {"Defect", "WrongChoice", "Broken"}:
+        assert "defect" not in advice(name, "alice")
+    assert "defect" in advice("Defect", "alice")
 
 
 def _tree(kind: type[LastWordError]) -> set[type[LastWordError]]:

@@ -108,5 +108,12 @@ def test_exported_json_is_a_list_of_objects() -> None:
         "jid": "a@b.example",
         "publisher": "login",
         "template": "{text}",
+        "length": 200,
+        "mentions": "keep",
+        "hashtags": "keep",
+        "max_age": "default",
+        "expires_after": "never",
+        "only": "",
+        "never": "",
         "active": True,
     }

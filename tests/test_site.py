@@ -13,7 +13,7 @@ from lastword.errors import Gone, LastWordError, Transient
 from lastword.sources import build_sources
 from lastword.status import clean
 from models import Account
-from tests.fixtures_http import Client
+from tests.fixtures_http import Client, newest
 
 
 def test_people_are_always_the_same_and_unique() -> None:
@@ -42,10 +42,10 @@ def test_three_are_broken() -> None:
 
 def test_something_newer_must_not_be_published() -> None:
     crowd = people(100)
-    newest = [person.posts[0] for person in crowd]
-    assert any(post.reply for post in newest)
-    assert any(post.boost for post in newest)
-    assert any(post.visibility == "private" for post in newest)
+    first = [person.posts[0] for person in crowd]
+    assert any(post.reply for post in first)
+    assert any(post.boost for post in first)
+    assert any(post.visibility == "private" for post in first)
     assert any(person.expected == "Spoilers for last night's episode" for person in crowd)
 
 
@@ -65,7 +65,7 @@ async def test_sources_find_what_people_wrote(
 
         async def text(name: str) -> str | None:
             account = accounts[name]
-            post = await sources[account.source.partition(":")[0]].latest(account)
+            post = await newest(sources[account.source.partition(":")[0]], account)
             return post.text if post else None
 
         well = [person for person in crowd if not person.gone and not person.silent]
@@ -87,7 +87,7 @@ async def test_silent_host(client: Client) -> None:
         sources = build_sources(http)
         account = Account(name="x", source=site.source_address(crowd[3]), jid="a@b.example")
         with pytest.raises(Transient) as caught:
-            await sources["feed"].latest(account)
+            await newest(sources["feed"], account)
         assert crowd[3].symptom in str(caught.value)
         assert site.newest(crowd[3].name) is None
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from lastword.post import Post
 from lastword.status import check_template, clean, cut, status_of
 
-ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=300)
+# Half of it from what combines, joins, turns direction or is forbidden.
+AWKWARD = "aé\u0301\u200d\ufe0f👩🏽🇺🇦ᄀ각ᆨ\u202e\u2067\u00ad\x00\x0b\ud800\ufffe\U000e0067 \n@#._-:"
+ANY_TEXT = st.text(st.characters(exclude_categories=()) | st.sampled_from(AWKWARD), max_size=300)
 
 
 def graphemes(text: str) -> int:
@@ -35,6 +37,52 @@ def test_a_status_keeps_to_its_length_in_graphemes(text: str, length: int, templ
     status = status_of(post, template=template, source="feed:https://blog.example", length=length)
     assert graphemes(status) <= length
     assert clean(status) == status
+
+
+@given(ANY_TEXT, st.integers(1, 50), st.booleans(), st.booleans())
+def test_a_status_made_a_post_gives_the_same_status(
+    text: str, length: int, mentions: bool, hashtags: bool
+) -> None:
+    def status(text: str) -> str:
+        return status_of(Post("1", text), length=length, mentions=mentions, hashtags=hashtags)
+
+    assert status(status(text)) == status(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["e" + "\u0301\u0323" * 5_000, "👩\u200d" * 5_000, "ᄀ" * 10_000, "\u0600" * 10_000]
+)
+def test_one_grapheme_of_thousands_of_code_points(text: str) -> None:
+    assert len(status_of(Post("1", text), length=10)) <= 160
+
+
+@pytest.mark.parametrize(
+    ("text", "dropped"),
+    [
+        ("with @bob@social.example and @ann, thanks", "with and , thanks"),
+        ("mail me@home.example", "mail me@home.example"),
+        ("see https://social.example/@bob", "see https://social.example/@bob"),
+        ("@a@b@c d", "d"),
+    ],
+)
+def test_mentions(text: str, dropped: str) -> None:
+    assert status_of(Post("1", text)) == text
+    assert status_of(Post("1", text), mentions=False) == dropped
+
+
+@pytest.mark.parametrize(
+    ("text", "dropped"),
+    [
+        ("Rain again #weather #Wetter_2", "Rain again"),
+        ("I love #bread.", "I love ."),
+        ("We are #1 and C# is fine", "We are #1 and C# is fine"),
+        ("see https://blog.example/#top", "see https://blog.example/#top"),
+        ("猫 #写真", "猫"),
+    ],
+)
+def test_hashtags(text: str, dropped: str) -> None:
+    assert status_of(Post("1", text)) == text
+    assert status_of(Post("1", text), hashtags=False) == dropped
 
 
 @pytest.mark.parametrize(

@@ -2,39 +2,48 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from lastword.errors import Rejected
+from lastword.eligibility import Choice, Rules
+from lastword.errors import Gone, Rejected
 from lastword.outcome import Outcome
 from lastword.post import Post
 from lastword.publishers.base import Confirmation
 from lastword.services import Services
 from lastword.settings import Settings
+from lastword.sources.base import Source
 from lastword.sources.http import GuardedClient
+from lastword.status import status_of
 from lastword.sync import sync
 from models import Account, Health, OutcomeKind
 from models.database import Database
+from models.types import now
 
 POST = Post(id="1", text="Hello,\nworld", url="https://a.example/1")
 
 
-@dataclass
-class OnePost:
+class OnePost(Source):
     """A source that has one post, or none."""
 
-    post: Post | None
+    def __init__(self, post: Post | None) -> None:
+        self.post = post
+        self.error: Exception | None = None
+        self.notice = ""
 
     @staticmethod
     def check(handle: str) -> str:
         return handle
 
-    async def latest(self, account: Account) -> Post | None:
+    async def latest(self, account: Account, rules: Rules) -> Choice:
         del account
-        return self.post
+        if self.error:
+            raise self.error
+        return replace(rules.choose([self.post] if self.post else []), notice=self.notice)
 
 
 @dataclass
@@ -149,3 +158,85 @@ async def test_no_reason_tells_what_the_post_says(world: World) -> None:
     for flags in ({}, {"dry_run": True}):
         outcome = await world.sync(**flags)
         assert "Hello" not in outcome.reason
+
+
+def stands(world: World, post: Post | None = None) -> None:
+    """Let the world be as after a run that published."""
+    account, post = world.account, post or POST
+    account.published_status = world.publisher.shown = status_of(post)
+    account.published_post_id, account.published_at = post.id, now() - timedelta(hours=5)
+
+
+async def test_an_edited_post_gives_a_new_status(world: World) -> None:
+    stands(world)
+    world.source.post = Post(id="1", text="Hello, world!")
+    outcome = await world.sync()
+    assert (outcome.kind, world.publisher.shown) == (OutcomeKind.PUBLISHED, "Hello, world!")
+
+
+async def test_a_deleted_post_takes_its_status_along(world: World) -> None:
+    stands(world)
+    world.source.post = None
+    dry = await world.sync(dry_run=True)
+    assert dry.reason == "dry run: the status would be cleared: there is no post"
+    outcome = await world.sync()
+    assert (outcome.kind, outcome.status) == (OutcomeKind.PUBLISHED, "")
+    assert outcome.reason == "cleared: there is no post"
+    assert world.publisher.sets == [None]
+
+
+async def test_what_is_cleared_already_is_not_cleared_again(world: World) -> None:
+    stands(world)
+    world.source.post, world.publisher.shown = None, None
+    outcome = await world.sync()
+    assert (outcome.kind, outcome.status) == (OutcomeKind.UNCHANGED, "")
+    world.account.published_status = None
+    assert (await world.sync()).kind is OutcomeKind.SKIPPED
+    assert world.publisher.sessions == 1
+    assert world.publisher.sets == []
+
+
+async def test_words_that_are_not_ours_are_not_cleared(world: World) -> None:
+    stands(world)
+    world.source.post, world.publisher.shown = None, "At lunch"
+    outcome = await world.sync()
+    assert (outcome.kind, outcome.status) == (OutcomeKind.SKIPPED, "")
+    assert world.publisher.shown == "At lunch"
+
+
+async def test_a_status_that_expires_is_cleared(world: World) -> None:
+    stands(world)
+    world.account.expires_after = timedelta(hours=6)
+    assert (await world.sync()).kind is OutcomeKind.UNCHANGED
+    world.account.expires_after = timedelta(hours=4)
+    outcome = await world.sync()
+    assert outcome.reason == "cleared: no eligible post: the newest has expired"
+
+
+@pytest.mark.parametrize("error", [Gone("410"), Rejected("401")])
+async def test_it_expires_even_where_the_source_is_gone(world: World, error: Exception) -> None:
+    stands(world)
+    world.account.source_memory = {"it": "worked before"}
+    world.source.error = error
+    with pytest.raises(Gone):
+        await world.sync()
+    world.account.expires_after = timedelta(hours=4)
+    assert (await world.sync()).reason == f"cleared: {error}"
+    world.account.published_status = None
+    with pytest.raises(Gone):
+        await world.sync()
+
+
+async def test_what_stands_stays_though_it_grows_old(world: World) -> None:
+    old = Post(id="1", text="Hello", time=now() - timedelta(days=90))
+    world.source.post = old
+    assert (await world.sync()).reason == "no eligible post: the newest is older than 30d"
+    stands(world, old)
+    assert (await world.sync()).kind is OutcomeKind.UNCHANGED
+
+
+async def test_what_the_owner_should_know_is_told_with_the_outcome(world: World) -> None:
+    world.source.notice = "its source has moved"
+    assert (await world.sync()).reason == "by memory; its source has moved"
+    stands(world)
+    assert (await world.sync()).reason == "nothing new; its source has moved"

@@ -14,6 +14,7 @@ from prefect.flows import Flow, load_flow_from_entrypoint
 from demo.people import people
 from demo.prefect_api import PrefectAPI
 from demo.stage import free_port, stage
+from deployments.profile import api_at, server_environment
 from flows.sync_accounts import sync_accounts
 
 pytestmark = pytest.mark.xdist_group("up")
@@ -107,8 +108,20 @@ async def test_a_taken_port_is_told() -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
             said = await scene.lastword.ask("up", "--port", port)
-    assert said.code == 2
+            nowhere = await scene.lastword.ask("up", "--host", "192.0.2.1", "--port", port)
+            nobody = await scene.lastword.ask("up", "--host", "no-such-host.invalid")
+    assert (said.code, nowhere.code, nobody.code) == (2, 2, 2)
     assert f"port {port} is taken" in said.errors
+    assert f"nothing can listen at 192.0.2.1, port {port}: " in nowhere.errors
+    assert "nothing can listen at no-such-host.invalid" in nobody.errors
+
+
+def test_a_server_that_listens_everywhere_is_asked_on_loopback(tmp_path: Path) -> None:
+    assert api_at("0.0.0.0", 4200) == "http://127.0.0.1:4200/api"  # noqa: S104
+    assert api_at("::", 4200) == "http://[::1]:4200/api"
+    assert api_at("10.0.0.5", 80) == "http://10.0.0.5:80/api"
+    environment = server_environment(tmp_path, api_at("0.0.0.0", 4200), "0.0.0.0")  # noqa: S104
+    assert environment["PREFECT_SERVER_UI_API_URL"] == "/api"
 
 
 @pytest.mark.timeout(300)

@@ -27,7 +27,7 @@ def test_state(due: int, counts: dict[Kind, int], state: str) -> None:
 def test_trouble_fails_the_run_whatever_the_counts() -> None:
     ended = Tally(2, {Kind.PUBLISHED: 2})
     assert verdict(ended, threshold=0.2, trouble="the disk is full") == Verdict(
-        "Failed", "the disk is full"
+        "Failed", "the disk is full (2 Published)"
     )
 
 

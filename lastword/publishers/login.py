@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
+from lastword.breaker import Breaker
 from lastword.errors import Defect, Systemic
 from lastword.jid import domain_of
 from lastword.publishers import pep, presence
@@ -88,6 +89,7 @@ class Login:
         self._deadline = deadline
         self._answer_deadline = answer_deadline
         self._logins = asyncio.Semaphore(logins)
+        self._breaker = Breaker()
         self._directory = directory or Directory()
 
     @asynccontextmanager
@@ -97,16 +99,21 @@ class Login:
         Raises:
             LastWordError: no session came about.
         """
-        async with xmpp_session(
-            account.jid,
-            self._open_secret(account),
-            tls=self._tls,
-            address=self._addresses.get(domain_of(account.jid)),
-            deadline=self._deadline,
-            answer_deadline=self._answer_deadline,
-            logins=self._logins,
-            directory=self._directory,
-        ) as client:
+        domain = domain_of(account.jid)
+        password = self._open_secret(account)
+        async with (
+            self._breaker.watching(domain),
+            xmpp_session(
+                account.jid,
+                password,
+                tls=self._tls,
+                address=self._addresses.get(domain),
+                deadline=self._deadline,
+                answer_deadline=self._answer_deadline,
+                logins=self._logins,
+                directory=self._directory,
+            ) as client,
+        ):
             session = LoginSession(client)
             yield session
             session.leave()

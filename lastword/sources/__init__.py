@@ -1,22 +1,13 @@
 """Where posts come from: one file per source, one line for each here."""
 
-from typing import Protocol
-
 from lastword.sources.base import Source
+from lastword.sources.bluesky import Bluesky
 from lastword.sources.feed import Feed
 from lastword.sources.http import GuardedClient
 from lastword.sources.mastodon import Mastodon
 
-
-class _Kind(Protocol):
-    """A class of sources."""
-
-    def __call__(self, http: GuardedClient) -> Source: ...
-
-    def check(self, handle: str) -> str: ...
-
-
-SOURCES: dict[str, _Kind] = {
+SOURCES: dict[str, type[Source]] = {
+    "bluesky": Bluesky,
     "feed": Feed,
     "mastodon": Mastodon,
 }

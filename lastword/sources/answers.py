@@ -11,10 +11,10 @@ import httpx
 from httpx_secure import SSRFProtectionError
 
 from lastword.errors import Deferred, Gone, LastWordError, Rejected, Transient
+from lastword.sources.allowance import LONGEST_WAIT, reset_of
 from lastword.sources.hosts import place, refusal
 from models.types import now
 
-_LONGEST_WAIT = timedelta(days=1)
 _MISSING = (404, 410)
 _NOT_PUBLIC = (401, 403, 407, 451)
 _PASSING = (408, 421, 425)
@@ -35,7 +35,8 @@ def check_status(response: httpx.Response) -> None:
     if status == HTTPStatus.TOO_MANY_REQUESTS or (
         status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after
     ):
-        raise Deferred(f"{answer}: it is asked again later", _until(retry_after))
+        until = _until(retry_after) or reset_of(response.headers)
+        raise Deferred(f"{answer}: it is asked again later", until)
     if status in _MISSING:
         raise Gone(f"{answer}: check the address or remove the account")
     if status in _NOT_PUBLIC:
@@ -59,13 +60,13 @@ def _until(retry_after: str | None) -> datetime | None:
     moment = now()
     try:
         if retry_after.strip().isdecimal():
-            wait = timedelta(seconds=min(int(retry_after), _LONGEST_WAIT.total_seconds()))
+            wait = timedelta(seconds=min(int(retry_after), LONGEST_WAIT.total_seconds()))
         else:
             date = parsedate_to_datetime(retry_after)  # always GMT, though an old form omits it
             wait = (date if date.tzinfo else date.replace(tzinfo=UTC)) - moment
     except (ValueError, OverflowError):
         return None
-    return moment + min(max(wait, timedelta()), _LONGEST_WAIT)
+    return moment + min(max(wait, timedelta()), LONGEST_WAIT)
 
 
 def trouble(error: Exception, url: httpx.URL) -> LastWordError:

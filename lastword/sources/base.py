@@ -1,29 +1,69 @@
 """What every source offers: its newest eligible post."""
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from urllib.parse import urlsplit
 
-from lastword.post import Post
+from lastword.eligibility import Choice, Rules
+from lastword.sources.http import GuardedClient
 from models import Account
 
 
-class Source(Protocol):
-    """One kind of source. Shares the HTTP client it was built with; keeps no state of its own."""
+class Source(ABC):
+    """One kind of source, built once per run. It lives as long as the HTTP client it is given.
+
+    Settings that only it needs are its own, a pydantic `BaseSettings` in its file.
+    """
+
+    def __init__(self, http: GuardedClient) -> None:
+        self._http = http
 
     @staticmethod
+    @abstractmethod
     def check(handle: str) -> str:
         """Return the handle in its normal form.
 
         Raises:
             ValueError: it cannot be one; the message says what one looks like.
         """
-        ...
 
-    async def latest(self, account: Account) -> Post | None:
-        """Return the account's newest eligible post, or None.
+    @staticmethod
+    def recognise(pasted: str) -> str | None:
+        """Return the handle that somebody means who pastes this, or None where it is not ours.
+
+        Args:
+            pasted: an address as it stands in a browser's bar or on a profile, stripped.
+        """
+        del pasted
+        return None
+
+    @staticmethod
+    def host(handle: str) -> str:
+        """Return the host that is asked, with its port where one is given."""
+        return urlsplit(handle).netloc or handle.rpartition("@")[2]
+
+    @staticmethod
+    def remarks(accounts: int) -> list[str]:
+        """Return what `lastword doctor` should say of so many accounts: what they cost, say."""
+        del accounts
+        return []
+
+    def expect(self, accounts: Sequence[Account]) -> None:
+        """Learn which accounts of this kind a run is over, so that they can be asked together."""
+        del accounts
+
+    @abstractmethod
+    async def latest(self, account: Account, rules: Rules) -> Choice:
+        """Return the account's newest post that the rules let pass.
 
         May assign `account.source_memory`; the caller saves it.
 
+        Args:
+            account: the row, detached.
+            rules: the account's own; a source that asks for what has not changed keeps its last
+                choice in the memory, and judges it by `rules.again`.
+
         Raises:
-            LastWordError: Transient, Deferred, Gone or Rejected; never retried here.
+            LastWordError: Transient, Deferred, Gone, Rejected, or Systemic with this kind; never
+                retried here.
         """
-        ...

@@ -8,16 +8,20 @@ from lastword.errors import Rejected, Transient
 from lastword.sources.hosts import place
 
 LIMIT = 1 << 20
-"""Bytes of a body, on the wire and again when unpacked."""
+"""Bytes of a body, on the wire and again when unpacked, unless told otherwise."""
 
 _GZIP_OR_ZLIB = 47
 
 
-async def read_body(response: httpx.Response) -> bytes:
+async def read_body(response: httpx.Response, most: int = LIMIT) -> bytes:
     """Return the body, unpacked.
 
+    Args:
+        response: its body not read yet.
+        most: bytes that are taken, on the wire and again when unpacked.
+
     Raises:
-        Rejected: it is larger than `LIMIT`.
+        Rejected: it is larger than `most`.
         Transient: it is packed in a way that was not asked for, or damaged.
     """
     where = place(response.url)
@@ -32,13 +36,13 @@ async def read_body(response: httpx.Response) -> bytes:
         try:
             # What follows the packed data is read, so that the connection can be used again,
             # and dropped, as browsers do.
-            chunk = unpacker.decompress(raw, LIMIT + 1 - size) if unpacker else raw
+            chunk = unpacker.decompress(raw, most + 1 - size) if unpacker else raw
         except zlib.error as error:
             raise Transient(f"{where} answers with damaged gzip data") from error
         size += len(chunk)
-        if max(received, size) > LIMIT:
+        if max(received, size) > most:
             raise Rejected(
-                f"{where} answers with more than {LIMIT >> 20} MiB: give a smaller feed's address"
+                f"{where} answers with more than {most >> 20} MiB: give a smaller feed's address"
             )
         parts.append(chunk)
     if unpacker and received and not unpacker.eof:

@@ -4,12 +4,13 @@ import re
 from hashlib import sha256
 from typing import Any
 
+from lastword.eligibility import Choice, Rules
 from lastword.errors import Rejected, Transient
-from lastword.post import Post
+from lastword.sources.base import Source
 from lastword.sources.feed_json import read_json
 from lastword.sources.feed_xml import read_xml
 from lastword.sources.hosts import parse_url
-from lastword.sources.http import GuardedClient, Reply
+from lastword.sources.http import Reply
 from lastword.sources.items import read_apart
 from models import Account
 
@@ -23,15 +24,12 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,60}", re.ASCII)
 _VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
 
-class Feed:
+class Feed(Source):
     """A feed at a URL.
 
     Remembers the URL, the validators (RFC 9110, 8.8), a hash of the body for servers that send
-    none, and the post that it held.
+    none, and the post that was chosen.
     """
-
-    def __init__(self, http: GuardedClient) -> None:
-        self._http = http
 
     @staticmethod
     def check(handle: str) -> str:
@@ -47,24 +45,26 @@ class Feed:
             raise ValueError(f"the address is longer than {_LONGEST} characters: {_EXAMPLE}")
         return normal
 
-    async def latest(self, account: Account) -> Post | None:
-        """Return the feed's newest post. See `Source.latest`."""
+    async def latest(self, account: Account, rules: Rules) -> Choice:
+        """Return the feed's newest eligible post. See `Source.latest`."""
         url = account.source.partition(":")[2]
         memory = account.source_memory if account.source_memory.get("url") == url else {}
         reply = await self._http.get(url, {"Accept": _ACCEPT} | _conditions(memory))
         digest = sha256(reply.body).hexdigest()
         if memory and (reply.status == 304 or digest == memory["hash"]):  # noqa: PLR2004
-            post = Post.from_memory(memory["post"]) if memory["post"] else None
+            choice = rules.again(Choice.from_memory(memory))
         else:
-            post = await self._read(reply, was_feed=bool(memory))
-            memory = {"url": url, "hash": digest, "post": post.to_memory() if post else None}
+            choice = await self._read(reply, rules, was_feed=bool(memory))
+            memory = {"url": url, "hash": digest} | choice.to_memory()
         account.source_memory = memory | _validators(reply)
-        return post
+        return choice
 
-    async def _read(self, reply: Reply, *, was_feed: bool) -> Post | None:
+    async def _read(self, reply: Reply, rules: Rules, *, was_feed: bool) -> Choice:
         read = read_json if reply.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else read_xml
         try:
-            return await read_apart(read, reply.body, reply.url)
+            return await read_apart(
+                lambda body, url: rules.choose(read(body, url)), reply.body, reply.url
+            )
         except ValueError as error:
             host = parse_url(reply.url).host
             kind = _MEDIA_TYPE.match(reply.headers.get("content-type", ""))

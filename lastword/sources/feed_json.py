@@ -1,16 +1,17 @@
-"""JSON Feed (https://www.jsonfeed.org/version/1.1/) to its newest post."""
+"""JSON Feed (https://www.jsonfeed.org/version/1.1/) to posts."""
 
 import json
+from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
 from lastword.post import Post
 from lastword.sources.html import to_text
-from lastword.sources.items import make_post, newest, web_url, when
+from lastword.sources.items import make_post, newest_first, web_url, when
 
 
-def read_json(body: bytes, url: str) -> Post | None:
-    """Return the feed's newest post, or None where it has none.
+def read_json(body: bytes, url: str) -> Iterator[Post]:
+    """Return the feed's posts, from the newest on.
 
     Raises:
         ValueError: the body is not a JSON Feed.
@@ -22,7 +23,7 @@ def read_json(body: bytes, url: str) -> Post | None:
     if not isinstance(feed, dict) or not isinstance(feed.get("items"), list):
         raise ValueError("it has no list of items")  # noqa: TRY004  # about a document, not a type
     items = [item for item in feed["items"] if isinstance(item, dict)]
-    return newest(
+    return newest_first(
         (
             (when(item.get("date_published")) or when(item.get("date_modified")), item)
             for item in items
@@ -44,7 +45,13 @@ def _post(item: dict[str, Any], base: str) -> Post | None:
         text,
         url=link,
         time=when(item.get("date_published")) or when(item.get("date_modified")),
+        tags=_tags(item),
     )
+
+
+def _tags(item: dict[str, Any]) -> list[str]:
+    tags = item.get("tags")
+    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
 
 
 def _string(item: dict[str, Any], key: str) -> str:

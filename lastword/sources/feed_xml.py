@@ -1,4 +1,4 @@
-"""RSS 0.9x, 1.0 (RDF) and 2.0, and Atom (RFC 4287), to their newest post.
+"""RSS 0.9x, 1.0 (RDF) and 2.0, and Atom (RFC 4287), to posts.
 
 Read with libxml2 as it is, because what a feed parser gives for free costs too much here: dates
 guessed from identifiers decide what counts as newest, guesses are slow on garbage, and xml:base
@@ -6,6 +6,7 @@ and the types of Atom's texts get lost.
 """
 
 import re
+from collections.abc import Iterator
 from hashlib import sha256
 from html import escape
 from typing import Any
@@ -14,7 +15,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from lastword.post import Post
 from lastword.sources.html import to_text
-from lastword.sources.items import make_post, newest, web_url, when
+from lastword.sources.items import make_post, newest_first, web_url, when
 
 _BARE_AMPERSAND = re.compile(rb"&(?!#\d+;|#[xX][\da-fA-F]+;|(?:amp|lt|gt|quot|apos);)")
 
@@ -32,8 +33,8 @@ Fields = dict[str, Any]
 """The first element of each name in an entry."""
 
 
-def read_xml(body: bytes, url: str) -> Post | None:
-    """Return the feed's newest post, or None where it has none.
+def read_xml(body: bytes, url: str) -> Iterator[Post]:
+    """Return the feed's posts, from the newest on.
 
     Raises:
         ValueError: the body is not a feed, or one that declares entities.
@@ -44,8 +45,8 @@ def read_xml(body: bytes, url: str) -> Post | None:
     found = (root.findall(path) for path in ("{*}channel/{*}item", "{*}item", "{*}entry"))
     entries = (_fields(entry) for elements in found for entry in elements)
     by_mastodon = root.findtext("channel/generator", "").startswith("Mastodon")
-    return newest(
-        ((_time(fields), fields) for fields in entries if _is_eligible(fields)),
+    return newest_first(
+        ((_time(fields), fields) for fields in entries),
         lambda fields: _post(fields, url, by_mastodon=by_mastodon),
     )
 
@@ -111,12 +112,6 @@ def _time(fields: Fields) -> Any:  # noqa: ANN401
     return next(filter(None, times), None)
 
 
-def _is_eligible(fields: Fields) -> bool:
-    """Neither a reply nor a repost, as far as feeds can say."""
-    reposted = "verb" in fields and _raw(fields["verb"]).strip().endswith("share")
-    return "reply" not in fields and not reposted
-
-
 def _post(fields: Fields, url: str, *, by_mastodon: bool) -> Post | None:
     texts = (_text(fields[name]) for name in _TEXTS if name in fields)
     text = next(filter(None, texts), "")
@@ -129,7 +124,15 @@ def _post(fields: Fields, url: str, *, by_mastodon: bool) -> Post | None:
         url=link,
         time=_time(fields),
         warning=_warning(fields) if by_mastodon else "",
+        tags=_tags(fields["entry"]),
+        reply="reply" in fields,
+        repost="verb" in fields and _raw(fields["verb"]).strip().endswith("share"),
     )
+
+
+def _tags(entry: Any) -> Iterator[str]:  # noqa: ANN401
+    for category in entry.iterchildren("{*}category"):
+        yield (category.get("term") or _raw(category)).strip()
 
 
 def _warning(fields: Fields) -> str:

@@ -1,25 +1,30 @@
 """The guarded HTTP client: addresses come from users, answers from anyone, so neither is trusted.
 
-Only public hosts over https; bounded in time, size and redirects; no cookies, no credentials.
+Only public hosts over https; bounded in time, size and redirects; polite; no cookies.
 """
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from http.cookiejar import CookieJar
 from importlib.metadata import version
+from time import monotonic
 from typing import Any, Self
 
 import httpx
 from httpx_secure import httpx_ssrf_protection
+from pydantic import SecretStr
 
+from lastword.breaker import Breaker
 from lastword.errors import Rejected, Transient
 from lastword.settings import Settings
+from lastword.sources.allowance import Allowance, Meter
 from lastword.sources.answers import check_status, trouble
-from lastword.sources.body import read_body
+from lastword.sources.body import LIMIT, read_body
 from lastword.sources.hosts import Hosts, parse_url, place
+from lastword.sources.politeness import Politeness
 
 REDIRECTS = 3
 # Few, because httpcore looks at every kept connection, for each of them, at every request.
@@ -31,7 +36,7 @@ class Reply:
     """A server's answer.
 
     Attributes:
-        status: 2xx, or 304 where the request was conditional.
+        status: 2xx, 304 where the request was conditional, or one that was expected.
         headers: by names in any case.
         body: unpacked.
         url: where it was found in the end, after redirects.
@@ -54,13 +59,19 @@ class GuardedClient:
     """Fetches what users point to. An async context manager, shared by all sources.
 
     Args:
-        settings: for deadline, contact, allowed hosts and concurrency.
+        settings: for deadline, contact, allowed hosts and limits.
         context: decides which certificates are trusted.
     """
 
     def __init__(self, settings: Settings, context: ssl.SSLContext) -> None:
         self._deadline = settings.http_deadline
         self._hosts = Hosts(settings.allow_hosts)
+        self._breaker = Breaker()
+        self._politeness = Politeness(
+            concurrency=settings.host_concurrency,
+            rate=settings.host_rate,
+            patience=settings.http_deadline,
+        )
         # Waiting here does not count against the deadline; waiting in httpx's pool would.
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._pooled = self._client(settings, context, _KEPT_CONNECTIONS)
@@ -95,42 +106,88 @@ class GuardedClient:
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
 
-    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
+    async def get(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        token: SecretStr | None = None,
+        expected: Collection[int] = (),
+        allowance: Allowance | None = None,
+        most: int = LIMIT,
+    ) -> Reply:
         """Fetch a URL, following redirects.
+
+        Waiting for the turn at a host does not count against the deadline.
 
         Args:
             url: where to, http or https.
             headers: sent beside our own, at every hop.
+            token: a bearer token (RFC 6750), sent to the URL's own origin only; unencrypted only
+                where the operator allows plain http.
+            expected: statuses that the caller wants to judge by itself: they raise nothing.
+            allowance: what its host grants, until the host says otherwise; requests with
+                different allowances are counted apart.
+            most: bytes of the answer's body, packed and again unpacked.
 
         Raises:
             Gone: 404 or 410.
             Rejected: the address is private, unencrypted or wrong, or the answer too large.
-            Deferred: the server asks us to come back later.
+            Deferred: the server asks us to come back later, allows no more, or is down.
             Transient: it did not answer in time, or not in a way that can be used.
         """
         try:
             target = parse_url(url)
         except ValueError as error:
             raise Rejected(f"the address cannot be fetched: {error}") from None
-        try:
-            async with self._slots, asyncio.timeout(self._deadline):
-                for _ in range(REDIRECTS + 1):
-                    answer = await self._hop(target, headers or {})
-                    if isinstance(answer, Reply):
-                        return answer
-                    target = answer
-        except TimeoutError as error:
-            raise Transient(
-                f"{place(target)} did not answer within {self._deadline:g} s"
-            ) from error
-        except httpx.HTTPError as error:
-            raise trouble(error, target) from error
+        left = self._deadline
+        for _ in range(REDIRECTS + 1):
+            sent = dict(headers or {}) | _authorization(token, target, url)
+            where = place(target)
+            async with (
+                self._breaker.watching(where),
+                self._politeness.turn(where, allowance) as meter,
+                self._slots,
+            ):
+                began = monotonic()
+                answer = await self._hop_within(
+                    left, target, sent, expected, meter, most
+                )
+                left -= monotonic() - began
+            if isinstance(answer, Reply):
+                return answer
+            target = answer
         raise Rejected(f"{place(target)} redirects on and on: give the final address")
 
-    async def _hop(self, url: httpx.URL, headers: Mapping[str, str]) -> Reply | httpx.URL:
+    async def _hop_within(
+        self,
+        seconds: float,
+        url: httpx.URL,
+        headers: Mapping[str, str],
+        expected: Collection[int],
+        meter: Meter,
+        most: int,
+    ) -> Reply | httpx.URL:
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._hop(url, headers, expected, meter, most)
+        except TimeoutError as error:
+            raise Transient(f"{place(url)} did not answer within {self._deadline:g} s") from error
+        except httpx.HTTPError as error:
+            raise trouble(error, url) from error
+
+    async def _hop(
+        self,
+        url: httpx.URL,
+        headers: Mapping[str, str],
+        expected: Collection[int],
+        meter: Meter,
+        most: int,
+    ) -> Reply | httpx.URL:
         """Return the answer, or where it redirects to."""
         await self._hosts.check(url)
         response = await self._send(url, headers)
+        meter.learn(response.headers)
         try:
             if response.has_redirect_location:
                 try:
@@ -139,8 +196,9 @@ class GuardedClient:
                     raise Rejected(
                         f"{place(url)} redirects to no web address: check the address"
                     ) from None
-            check_status(response)
-            body = await read_body(response)
+            if response.status_code not in expected:
+                check_status(response)
+            body = await read_body(response, most)
         finally:
             await response.aclose()
         return Reply(response.status_code, response.headers, body, str(url))
@@ -166,3 +224,12 @@ class GuardedClient:
                 raise
         again = self._fresh.build_request("GET", url, headers=headers)
         return await self._fresh.send(again, stream=True)
+
+
+def _authorization(token: SecretStr | None, target: httpx.URL, url: str) -> dict[str, str]:
+    """Return the header that proves who asks, for nobody but the host that was meant."""
+    origin = httpx.URL(url)
+    same = (target.scheme, target.netloc) == (origin.scheme, origin.netloc)
+    if token is None or not same:
+        return {}
+    return {"Authorization": f"Bearer {token.get_secret_value()}"}

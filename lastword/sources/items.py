@@ -1,7 +1,7 @@
 """What servers say of their items, made into posts that every later step can hold."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
@@ -19,6 +19,8 @@ T = TypeVar("T")
 _LARGE = 100_000
 _LONGEST_ID = 255
 _MOST_ITEMS = 5_000
+_MOST_TAGS = 100
+_LONGEST_TAG = 100
 _LONGEST_TEXT = 10_000
 _LONGEST_URL = 2_000
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -35,33 +37,55 @@ async def read_apart(read: Callable[[bytes, str], T], body: bytes, url: str) -> 
     return read(body, url)
 
 
-def newest(
+def newest_first(
     items: Iterable[tuple[datetime | None, T]], post: Callable[[T], Post | None]
-) -> Post | None:
-    """Return the newest item that makes a post.
+) -> Iterator[Post]:
+    """Yield the items that make posts, from the newest on.
 
     Args:
         items: with the time of each, in the order of the source. Where times are known they
             decide; otherwise the first item is taken for the newest. Only so many are looked
             at as a source has that means no harm.
-        post: called from the newest on, until it returns one.
+        post: called from the newest on, for as long as somebody asks for more.
     """
     dated = [(time or _NEVER, item) for time, item in islice(items, _MOST_ITEMS)]
     ordered = sorted(dated, key=itemgetter(0), reverse=True)
-    return next((made for _, item in ordered if (made := post(item))), None)
+    return (made for _, item in ordered if (made := post(item)))
 
 
-def make_post(
-    post_id: str, text: str, *, url: str | None, time: datetime | None, warning: str = ""
+def make_post(  # noqa: PLR0913 (the fields of a post)
+    post_id: str,
+    text: str,
+    *,
+    url: str | None = None,
+    time: datetime | None = None,
+    warning: str = "",
+    tags: Iterable[str] = (),
+    reply: bool = False,
+    repost: bool = False,
+    visibility: str = "public",
 ) -> Post | None:
-    """Return a bounded post that a database can store, or None where nothing is left to show."""
+    """Return a bounded post that a database can store, or None where nothing is left to show.
+
+    The arguments are the fields of `Post`, of any length and with anything in them.
+    """
     warning = _storable(warning)
     text = warning or _storable(text)
     if not text:
         return None
     if len(post_id) > _LONGEST_ID:
         post_id = sha256(post_id.encode("utf-8", "replace")).hexdigest()
-    return Post(_storable(post_id), text, url=url, time=time, warning=warning or None)
+    return Post(
+        id=_storable(post_id),
+        text=text,
+        url=url,
+        time=time,
+        warning=warning or None,
+        tags=tuple(_storable(tag)[:_LONGEST_TAG] for tag in islice(tags, _MOST_TAGS)),
+        reply=reply,
+        repost=repost,
+        visibility=visibility,
+    )
 
 
 def _storable(text: str) -> str:

@@ -1,59 +1,78 @@
-"""A status of Mastodon's API to a post.
+"""Statuses of Mastodon's API to posts.
 
 https://docs.joinmastodon.org/entities/Status/
 """
 
-import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lastword.post import Post
 from lastword.sources.html import to_text
-from lastword.sources.items import make_post, web_url, when
-
-_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
-_PUBLIC = ("public", "unlisted")
+from lastword.sources.items import make_post, newest_first, web_url, when
+from lastword.sources.mastodon_account import id_of
 
 
-def id_of(entity: dict[str, Any]) -> str | None:
-    """Return an account's or status's id if it is one; most servers use digits, all strings."""
-    found = entity.get("id")
-    text = str(found) if isinstance(found, str | int) else ""
-    return text if _ID.fullmatch(text) else None
+def posts_of(statuses: Sequence[Any], author: str, base: str, *, logged_in: bool) -> Iterator[Post]:
+    """Yield the posts that an account's statuses become, from the newest on.
 
-
-def is_eligible(status: object) -> bool:
-    """Tell whether a status may be published: for all to see, and not a reply or boost.
-
-    A field that is missing does not speak against it: without a login servers show public
-    statuses only.
+    Args:
+        statuses: any JSON values.
+        author: the account's id; what anybody else wrote is a repost.
+        base: the server's base URL.
+        logged_in: whether a token was shown, so that not all need to be public.
     """
-    return (
-        isinstance(status, dict)
-        and status.get("visibility", "public") in _PUBLIC
-        and not status.get("in_reply_to_id")
-        and not status.get("in_reply_to_account_id")
-        and not status.get("reblog")
+    found = (status for status in statuses if isinstance(status, dict))
+    return newest_first(
+        ((when(status.get("created_at")), status) for status in found),
+        lambda status: post_of(status, author, base, logged_in=logged_in),
     )
 
 
-def post_of(status: dict[str, Any], base: str) -> Post | None:
-    """Return the post that a status becomes; media without words speak by their descriptions."""
+def post_of(status: dict[str, Any], author: str, base: str, *, logged_in: bool) -> Post | None:
+    """Return the post that a status becomes; media without words speak by their descriptions.
+
+    A field that is missing does not speak against it: to those without a login servers show
+    public statuses only.
+    """
     status_id = id_of(status)
-    if status_id is None:
+    warning = status.get("spoiler_text") or ""
+    if status_id is None or not isinstance(warning, str):  # it warns of something
         return None
     content = status.get("content")
-    warning = status.get("spoiler_text")
     text = to_text(content) if isinstance(content, str) else ""
     return make_post(
         status_id,
-        text or _descriptions(status.get("media_attachments")),
+        text or _descriptions(status),
         url=web_url(status.get("url"), base) or web_url(status.get("uri"), base),
         time=when(status.get("created_at")),
-        warning=warning if isinstance(warning, str) else "",
+        warning=warning,
+        tags=_tags(status.get("tags")),
+        reply=bool(status.get("in_reply_to_id") or status.get("in_reply_to_account_id")),
+        repost=bool(status.get("reblog")) or not _is_by(status.get("account"), author),
+        visibility=_visibility(status, logged_in=logged_in),
     )
 
 
-def _descriptions(media: object) -> str:
-    attachments = media if isinstance(media, list) else []
-    described = (item.get("description") for item in attachments if isinstance(item, dict))
+def _is_by(account: object, author: str) -> bool:
+    found = id_of(account) if isinstance(account, dict) else None
+    return found in (None, author)
+
+
+def _visibility(status: dict[str, Any], *, logged_in: bool) -> str:
+    if status.get("local_only") is True:  # Hometown, glitch-soc, GoToSocial: not for the web
+        return "local"
+    return str(status.get("visibility", "unknown" if logged_in else "public"))
+
+
+def _tags(tags: object) -> list[str]:
+    listed = tags if isinstance(tags, list) else []
+    names = (tag.get("name") for tag in listed if isinstance(tag, dict))
+    return [name for name in names if isinstance(name, str)]
+
+
+def _descriptions(status: dict[str, Any]) -> str:
+    media = status.get("media_attachments")
+    if not isinstance(media, list) or status.get("sensitive") is True:  # hidden until clicked
+        return ""
+    described = (item.get("description") for item in media if isinstance(item, dict))
     return "\n".join(text for text in described if isinstance(text, str))

@@ -1,0 +1,69 @@
+"""A circuit breaker for each host: who is down is not asked again and again in the same run."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from anyio import Semaphore
+
+from lastword.errors import Deferred, Gone, Rejected, Transient
+
+FAILURES = 5
+"""So many in a row, and a host counts as down for the rest of the run."""
+TRIALS = 8
+"""So many at once may find out whether a host answers at all: a silent one holds up no more."""
+
+
+@dataclass
+class _Host:
+    failures: int = 0
+    has_answered: bool = False
+    trials: Semaphore = field(default_factory=lambda: Semaphore(TRIALS))
+
+
+class Breaker:
+    """Made once per run, and shared by all that talk to hosts in one way, HTTP or XMPP."""
+
+    def __init__(self) -> None:
+        self._hosts: defaultdict[str, _Host] = defaultdict(_Host)
+
+    @asynccontextmanager
+    async def watching(self, host: str) -> AsyncIterator[None]:
+        """Talk to a host within the block; how the block ends tells how the host does.
+
+        A Transient is a failure; a block that ends well, a Rejected or a Gone are answers.
+
+        Args:
+            host: its name, as messages call it.
+
+        Raises:
+            Deferred: the host is down, and this account's turn comes in the next run. Also in
+                place of the Transient that was one too many, so that nothing retries it.
+        """
+        state = self._hosts[host]
+        async with AsyncExitStack() as stack:
+            if not state.has_answered:
+                await stack.enter_async_context(state.trials)
+            if state.failures >= FAILURES:
+                raise _down(host)
+            try:
+                yield
+            except Transient as error:
+                state.failures += 1
+                if state.failures >= FAILURES:
+                    raise _down(host) from error
+                raise
+            except (Rejected, Gone):
+                _answered(state)
+                raise
+            _answered(state)
+
+
+def _answered(state: _Host) -> None:
+    state.failures = 0
+    state.has_answered = True
+
+
+def _down(host: str) -> Deferred:
+    return Deferred(f"{host} is down ({FAILURES} failures in a row): asked again in the next run")

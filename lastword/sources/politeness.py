@@ -1,0 +1,73 @@
+"""Politeness towards hosts: few at once, not too fast, and no more than they allow."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import uniform
+
+from aiolimiter import AsyncLimiter
+
+from lastword.errors import Deferred
+from lastword.sources.allowance import Allowance, Meter
+
+JITTER = 0.25
+"""Seconds at most that the first request to a host waits: runs everywhere begin on the minute."""
+
+
+class _Host:
+    def __init__(self, concurrency: int, rate: float) -> None:
+        self.slots = asyncio.Semaphore(concurrency)
+        self.pace = AsyncLimiter(max(1, rate), max(1, rate) / rate)
+        self.meters: dict[Allowance | None, Meter] = {}
+        self.is_new = True
+
+
+class Politeness:
+    """Made once per run.
+
+    Args:
+        concurrency: requests to one host at once.
+        rate: requests to one host a second.
+        patience: seconds that one request waits for its turn at most.
+    """
+
+    def __init__(self, *, concurrency: int, rate: float, patience: float) -> None:
+        self._concurrency = concurrency
+        self._rate = rate
+        self._patience = patience
+        self._hosts: dict[str, _Host] = {}
+
+    @asynccontextmanager
+    async def turn(self, place: str, allowance: Allowance | None) -> AsyncIterator[Meter]:
+        """Wait for a request's turn, and make the request within the block.
+
+        Args:
+            place: the host, with its port where that is unusual.
+            allowance: what the source assumes that hosts of its kind grant.
+
+        Yields:
+            The meter, which learns from the answer's headers.
+
+        Raises:
+            Deferred: the host allows no more for now, or its queue does not move.
+        """
+        host = self._hosts.setdefault(place, _Host(self._concurrency, self._rate))
+        meter = host.meters.setdefault(allowance, Meter(place, allowance))
+        try:
+            async with asyncio.timeout(self._patience):
+                await host.slots.acquire()
+        except TimeoutError:
+            raise Deferred(f"{place} is slow: the rest of its accounts wait") from None
+        try:
+            if host.is_new:
+                host.is_new = False
+                await asyncio.sleep(uniform(0, JITTER))  # noqa: S311 (no secret)
+            meter.take()
+            await host.pace.acquire()
+            try:
+                yield meter
+            except Deferred as asked_to_wait:
+                meter.close(asked_to_wait.until)
+                raise
+        finally:
+            host.slots.release()
