@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import uvicorn
 from starlette.applications import Starlette
@@ -13,10 +13,32 @@ BACKLOG = 2048
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.over = asyncio.Event()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to whoever started us."""
         yield
+
+    async def main_loop(self) -> None:
+        """Keep the clock of the answers right until the end."""
+        while not self.over.is_set():
+            await self.on_tick(0)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self.over.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End at once, also with those that keep a connection or wait for an answer."""
+        for task in self.server_state.tasks:
+            task.cancel()
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -34,7 +56,6 @@ async def serving(app: Starlette, ssl_context: ssl.SSLContext | None = None) -> 
         log_level="error",
         access_log=False,
         ws="none",
-        timeout_graceful_shutdown=1,
         ssl_context_factory=(lambda *_: ssl_context) if ssl_context else None,
     )
     server = _Server(config)
@@ -44,5 +65,5 @@ async def serving(app: Starlette, ssl_context: ssl.SSLContext | None = None) -> 
     try:
         yield listener.getsockname()[1]
     finally:
-        server.should_exit = True
+        server.over.set()
         await task

@@ -16,6 +16,7 @@ from lastword.record import quarantine
 from lastword.secrets import Keyring
 from lastword.services import Services, open_services, tls_context
 from lastword.settings import Settings
+from lastword.sources import SOURCES
 from models import Account, Health
 from models.database import Database
 from models.errors import DatabaseTrouble
@@ -59,6 +60,8 @@ async def checkup(settings: Settings, name: str | None = None) -> AsyncIterator[
     if Level.TROUBLE in (key.level, tls.level):
         return
     async with open_services(settings) as services:
+        async for finding in _sources(services):
+            yield finding
         account = await _patient(services, name)
         if account is None:
             yield Finding("login", Level.WARNING, "there is no account to try it with")
@@ -120,6 +123,21 @@ async def _patient(services: Services, name: str | None) -> Account | None:
         query = query.where(Account.name == name)
     async with services.database.session() as session:
         return (await session.exec(query)).first()
+
+
+async def _sources(services: Services) -> AsyncIterator[Finding]:
+    """Say what the sources that are in use have to say of themselves."""
+    for kind, source in SOURCES.items():
+        query = select(func.count()).where(
+            col(Account.active), col(Account.source).startswith(f"{kind}:")
+        )
+        async with services.database.session() as session:
+            accounts = (await session.exec(query)).one()
+        try:
+            for remark in source.remarks(accounts) if accounts else []:
+                yield Finding(kind, Level.OK, remark)
+        except Systemic as error:
+            yield Finding(kind, Level.TROUBLE, str(error))
 
 
 async def _dns(settings: Settings, account: Account) -> Finding:

@@ -113,6 +113,10 @@ class Rules:
         fault = self.fault(choice.post) if choice.post else None
         return Choice(None, _none(fault), choice.notice) if fault else choice
 
+    def is_too_old(self, post: Post) -> bool:
+        """Tell whether a post, and so all that were written before it, are too old."""
+        return self._fault_of_age(post) is not None
+
     def has_expired(self, time: datetime | None) -> bool:
         """Tell whether a status of a post of that time is stale."""
         return bool(self.expires_after and time and self.now - time > self.expires_after)

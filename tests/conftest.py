@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.fixtures_http",
     "tests.fixtures_fediverse",
     "tests.fixtures_mastodon",
+    "tests.fixtures_x",
     "tests.fixtures_xmpp",
 ]
 
@@ -36,6 +37,12 @@ _SERVER = {
 def anyio_backend() -> str:
     """Async tests run on asyncio, as everything else here does."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests have hosts of their own, which nobody else asks on the minute."""
+    monkeypatch.setattr("lastword.sources.politeness.JITTER", 0)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import pytest
 from cli.main import run_command
 
 FEED = "feed:https://blog.example/feed"
-ALICE = ("accounts", "add", "alice", FEED, "alice@chat.example")
+_PROMPT = re.compile(r"(?:assword of \S+: |\[y/N\] )$")
+ALICE = ("accounts", "add", "alice", FEED, "alice@chat.example", "--unseen")
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def terminal() -> Iterator[Callable[..., Ended]]:
         ) as process:
             assert process.stderr
             asked = ""
-            while not asked.endswith((": ", "] ")) and (letter := process.stderr.read(1)):
+            while not _PROMPT.search(asked) and (letter := process.stderr.read(1)):
                 asked += letter
             if typed is None:
                 process.send_signal(signal.SIGINT)

@@ -5,11 +5,14 @@ from lastword.sources.bluesky import Bluesky
 from lastword.sources.feed import Feed
 from lastword.sources.http import GuardedClient
 from lastword.sources.mastodon import Mastodon
+from lastword.sources.x import X
 
+# In the order in which they are asked what a pasted address is: a feed may be anywhere.
 SOURCES: dict[str, type[Source]] = {
+    "x": X,
     "bluesky": Bluesky,
-    "feed": Feed,
     "mastodon": Mastodon,
+    "feed": Feed,
 }
 
 

@@ -17,7 +17,7 @@ from models.types import now
 
 _MISSING = (404, 410)
 _NOT_PUBLIC = (401, 403, 407, 451)
-_PASSING = (408, 421, 425)
+PASSING = (408, 421, 425)
 
 
 def check_status(response: httpx.Response) -> None:
@@ -41,7 +41,7 @@ def check_status(response: httpx.Response) -> None:
         raise Gone(f"{answer}: check the address or remove the account")
     if status in _NOT_PUBLIC:
         raise Rejected(f"{answer}: give an address that anyone can read")
-    if response.is_client_error and status not in _PASSING:
+    if response.is_client_error and status not in PASSING:
         raise Rejected(f"{answer}: check the address")
     raise Transient(answer)
 

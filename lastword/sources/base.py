@@ -44,7 +44,11 @@ class Source(ABC):
 
     @staticmethod
     def remarks(accounts: int) -> list[str]:
-        """Return what `lastword doctor` should say of so many accounts: what they cost, say."""
+        """Return what `lastword doctor` should say of so many accounts: what they cost, say.
+
+        Raises:
+            Systemic: they cannot be asked for as things are set.
+        """
         del accounts
         return []
 

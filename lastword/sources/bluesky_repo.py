@@ -53,9 +53,7 @@ async def list_posts(
         cursor=cursor,
     )
     headers = {"Accept": "application/json"} | ({"If-None-Match": etag} if etag else {})
-    reply = await http.get(
-        url, headers, expected={HTTPStatus.BAD_REQUEST}, allowance=_ALLOWANCE
-    )
+    reply = await http.get(url, headers, expected={HTTPStatus.BAD_REQUEST}, allowance=_ALLOWANCE)
     if reply.status == HTTPStatus.BAD_REQUEST:
         raise await _why(http, identity, reply)
     return reply
@@ -107,9 +105,7 @@ async def _why(http: GuardedClient, identity: Identity, refused: Reply) -> LastW
     reason = await _error_of(refused)
     if reason not in _STATES:
         url = xrpc_url(identity.pds, "com.atproto.sync.getLatestCommit", did=identity.did)
-        reply = await http.get(
-            url, expected={HTTPStatus.BAD_REQUEST}, allowance=_ALLOWANCE
-        )
+        reply = await http.get(url, expected={HTTPStatus.BAD_REQUEST}, allowance=_ALLOWANCE)
         if reply.status != HTTPStatus.BAD_REQUEST:
             return Transient(f"{host} has the account, but does not list its posts now")
         reason = await _error_of(reply)

@@ -150,9 +150,7 @@ class GuardedClient:
                 self._slots,
             ):
                 began = monotonic()
-                answer = await self._hop_within(
-                    left, target, sent, expected, meter, most
-                )
+                answer = await self._hop_within(left, target, sent, expected, meter, most)
                 left -= monotonic() - began
             if isinstance(answer, Reply):
                 return answer

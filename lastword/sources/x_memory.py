@@ -1,0 +1,52 @@
+"""What the source keeps of an account between runs."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from lastword.eligibility import Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Who it is, and the last choice.
+
+    Attributes:
+        source: the name that it is the memory of.
+        id: the account's, which never changes.
+        name: its name now.
+        newest: id of its newest post of any kind, or "".
+        choice: the last one.
+        looked: when X was last asked for older posts (aware), or None.
+        since: id to search from, or "" where it is not searched for.
+    """
+
+    source: str
+    id: str
+    name: str
+    newest: str
+    choice: Choice
+    looked: datetime | None = None
+    since: str = ""
+
+    @staticmethod
+    def read(kept: dict[str, Any], source: str) -> "Memory | None":
+        """Return the memory that `to_json` wrote, or None where it is none or another account's."""
+        try:
+            memory = _adapter().validate_python(kept)
+        except ValidationError:
+            return None
+        return memory if memory.source == source else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the memory as JSON values."""
+        found: dict[str, Any] = _adapter().dump_python(self, mode="json")
+        return found
+
+
+@cache
+def _adapter() -> TypeAdapter[Memory]:
+    return TypeAdapter(Memory)
