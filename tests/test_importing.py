@@ -1,6 +1,8 @@
 """Importing: every problem is placed, nothing is half-imported, and exports come back."""
 
+import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,27 @@ async def test_update_changes_what_is_said_and_keeps_the_rest(
     assert keyring.open_password(account) == "sesame"
 
 
+@pytest.mark.parametrize("format_", Format)
+async def test_what_shapes_statuses_is_imported_and_its_problems_are_placed(
+    database: Database, file: Path, format_: Format
+) -> None:
+    columns = {"length": "80", "mentions": "drop", "max_age": "90d", "never": "#ad, spam"}
+    wrong = {"length": "many", "mentions": "no", "expires_after": "soon", "only": "a b"}
+    for shape in (columns, wrong):
+        row = {"name": "a", "source": FEED, "jid": "a@b.example"} | shape
+        cells = [f'"{cell}"' for cell in row.values()]
+        csv = f"{','.join(row)}\n{','.join(cells)}\n"
+        file.write_text(csv if format_ is Format.CSV else json.dumps([row]))
+        if shape is wrong:
+            told = await _refused(database, rows.read(file, format_), update=True)
+            assert [it.split(":")[0].rpartition(" ")[2] for it in told] == list(wrong)
+        else:
+            await import_rows(database, rows.read(file, format_))
+    shaped = Wiring.of(await accounts.find(database, "a"))
+    assert (shaped.length, shaped.mentions, shaped.hashtags) == (80, False, True)
+    assert (shaped.max_age, shaped.never) == (timedelta(days=90), "#ad, spam")
+
+
 async def test_update_to_another_server_asks_for_its_password(
     database: Database, file: Path, keyring: Keyring
 ) -> None:
@@ -125,7 +148,20 @@ async def test_a_dry_run_checks_and_changes_nothing(
 async def test_an_export_comes_back_unchanged(
     database: Database, file: Path, keyring: Keyring, format_: Format
 ) -> None:
-    odd = Wiring("é", FEED, "юля@b.example", template='"{text}", {url}', active=False)
+    odd = Wiring(
+        "é",
+        FEED,
+        "юля@b.example",
+        template='"{text}", {url}',
+        length=90,
+        mentions=False,
+        hashtags=False,
+        max_age=timedelta(days=90),
+        expires_after=timedelta(minutes=90),
+        only="#status, berlin",
+        never="#ad",
+        active=False,
+    )
     await accounts.add(database, odd, password=SecretStr("sesame"), keyring=keyring)
     await accounts.add(database, Wiring("b", FEED, "b@b.example"))
     listed = await accounts.list_accounts(database)

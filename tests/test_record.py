@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
@@ -90,6 +90,35 @@ async def test_an_outcome_is_on_the_account_and_in_the_ledger(database: Database
     assert [(entry.kind, entry.carrier, entry.seconds) for entry in ledger] == [
         (OutcomeKind.PUBLISHED, "pep", 1.5)
     ]
+
+
+async def test_since_when_a_status_stands_and_when_it_was_looked_at(database: Database) -> None:
+    account = await add(database)
+
+    async def times(outcome: Outcome) -> tuple[datetime | None, datetime]:
+        await record(database, await runs.begin(database, Which.DUE, 1, None), account, outcome, 0)
+        saved, _ = await read(database)
+        assert saved.checked_at
+        return saved.published_at, saved.checked_at
+
+    published = await times(PUBLISHED)
+    assert published[0]
+    unchanged = await times(UNCHANGED)
+    assert unchanged[0] == published[0], "it stands since then"
+    assert unchanged[1] > published[1], "it was looked at"
+    deferred = await times(Outcome.of_error(Deferred("later")))
+    assert deferred[1] == unchanged[1], "it was not looked at: its turn is still to come"
+    cleared = await times(Outcome(OutcomeKind.PUBLISHED, "cleared", status="", carrier="pep"))
+    assert cleared[0] is None
+    saved, _ = await read(database)
+    assert (saved.published_status, saved.published_post_id) == (None, None)
+
+
+async def test_those_that_wait_the_longest_come_first(database: Database) -> None:
+    for name, hours in {"a": 1, "b": 3, "c": 2}.items():
+        await add(database, name, checked_at=now() - timedelta(hours=hours))
+    await add(database, "d")
+    assert [one.name for one in await runs.choose(database, Which.DUE)] == ["d", "b", "c", "a"]
 
 
 async def test_a_repeated_unchanged_leaves_no_row(database: Database) -> None:

@@ -1,5 +1,7 @@
 """Wiring: what people type is checked in one place and kept in one form."""
 
+from datetime import timedelta
+
 import pytest
 
 from lastword.wiring import checked, checked_password
@@ -15,9 +17,19 @@ from lastword.wiring import checked, checked_password
         ("jid", "Alice@Chat.example", "alice@chat.example"),
         ("publisher", "login", "login"),
         ("template", "{source}: {text}", "{source}: {text}"),
+        ("length", "1000", 1000),
+        ("mentions", "Drop", False),
+        ("hashtags", "keep", True),
+        ("max_age", "90d", timedelta(days=90)),
+        ("max_age", "default", None),
+        ("expires_after", " 12 H", timedelta(hours=12)),
+        ("expires_after", "never", None),
+        ("only", " #Status,berlin ,, berlin", "#Status, berlin"),
+        ("never", "cafe\u0301", "caf\u00e9"),
+        ("never", "", ""),
     ],
 )
-def test_wiring_is_kept_in_its_normal_form(field: str, typed: str, kept: str) -> None:
+def test_wiring_is_kept_in_its_normal_form(field: str, typed: str, kept: object) -> None:
     assert checked(field, typed) == kept
 
 
@@ -39,6 +51,17 @@ def test_wiring_is_kept_in_its_normal_form(field: str, typed: str, kept: str) ->
         ("template", "{text", "malformed"),
         ("template", "{text}" * 100, "512 is the limit"),
         ("template", "{text}\udc80", "control character"),
+        ("length", "0", "a number from 1 to 1000"),
+        ("length", "1001", "a number from 1 to 1000"),
+        ("length", "-5", "a number from 1 to 1000"),
+        ("length", "9" * 30, "a number from 1 to 1000"),
+        ("mentions", "yes", "neither keep nor drop"),
+        ("max_age", "month", "looks like 30d, 12h or 90m"),
+        ("max_age", "0d", "looks like 30d, 12h or 90m"),
+        ("expires_after", "999999w", "looks like 30d, 12h or 90m"),
+        ("only", "two words", "neither a word nor a #tag"),
+        ("never", "#", "neither a word nor a #tag"),
+        ("never", "a," * 600, "1024 is the limit"),
     ],
 )
 def test_wrong_wiring_says_what_is_right(field: str, typed: str, words: str) -> None:
