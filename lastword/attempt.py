@@ -74,7 +74,7 @@ async def _outcome(
     account: Account, services: Services, *, last: bool, force: bool, dry_run: bool
 ) -> Outcome:
     # What waits for its owner is Failed again, whatever else is wrong: a refusal is not forgotten.
-    trouble = services.trouble_with(account.source.partition(":")[0])
+    trouble = services.trouble_with(account)
     if trouble and account.health is not Health.NEEDS_OWNER:
         return _stopped(trouble)
     try:

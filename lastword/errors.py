@@ -45,7 +45,7 @@ class Systemic(LastWordError):
 
     Args:
         message: what happened, and what the operator must do.
-        kind: the kind of source that is out of action; None: everything is.
+        kind: the kind of source that is out of action, or `publisher:domain`; None: everything.
     """
 
     def __init__(self, message: str, kind: str | None = None) -> None:

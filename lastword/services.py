@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from lastword.errors import Systemic
+from lastword.jid import domain_of
 from lastword.publishers import build_publishers
 from lastword.publishers.base import Publisher
 from lastword.secrets import Keyring
@@ -14,6 +15,7 @@ from lastword.settings import Settings
 from lastword.sources import build_sources
 from lastword.sources.base import Source
 from lastword.sources.http import GuardedClient
+from models import Account
 from models.database import Database
 
 
@@ -28,8 +30,8 @@ class Services:
         sources: by kind.
         publishers: by name.
         until_the_end: entered contexts that last as long as the services.
-        troubles: by kind of source (None: everything), set by the first account that meets
-            something systemic; stops the others that it concerns.
+        troubles: by what is out of action (see `Systemic.kind`; None: everything), set by the
+            first account that meets something systemic; stops the others that it concerns.
     """
 
     settings: Settings
@@ -40,9 +42,11 @@ class Services:
     until_the_end: AsyncExitStack
     troubles: dict[str | None, Systemic] = field(default_factory=dict)
 
-    def trouble_with(self, kind: str) -> Systemic | None:
-        """Return what stops accounts of that kind of source, or None."""
-        return self.troubles.get(None) or self.troubles.get(kind)
+    def trouble_with(self, account: Account) -> Systemic | None:
+        """Return what stops such an account, or None."""
+        kind = account.source.partition(":")[0]
+        at = f"{account.publisher}:{domain_of(account.jid)}"
+        return next((found for it in (None, kind, at) if (found := self.troubles.get(it))), None)
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:
@@ -77,12 +81,15 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         database = await stack.enter_async_context(Database.open(settings.database))
         await keyring.check(database)
         http = await stack.enter_async_context(GuardedClient(settings, tls))
+        publishers = build_publishers(settings, tls, keyring.open_password)
+        for publisher in publishers.values():
+            stack.push_async_callback(publisher.close)
         yield Services(
             settings=settings,
             database=database,
             http=http,
             sources=build_sources(http),
-            publishers=build_publishers(settings, tls, keyring.open_password),
+            publishers=publishers,
             until_the_end=stack,
         )
 

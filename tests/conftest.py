@@ -20,6 +20,7 @@ pytest_plugins = [
     "tests.fixtures_mastodon",
     "tests.fixtures_x",
     "tests.fixtures_xmpp",
+    "tests.fixtures_operator",
 ]
 
 # As a real deployment sets them: one event per transaction is what the server does by default,

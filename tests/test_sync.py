@@ -68,6 +68,9 @@ class Memory:
         self.sets.append(status)
         return Confirmation("memory")
 
+    async def close(self) -> None:
+        pass
+
 
 @dataclass
 class World:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from lastword.publishers.base import Publisher
 from lastword.publishers.login import Login
+from lastword.publishers.operator import Operator, OperatorSettings
 from lastword.settings import Settings
 from models import Account
 
@@ -22,15 +23,24 @@ def _login(
     )
 
 
+def _operator(settings: Settings, *_: object) -> Publisher:
+    return Operator(
+        OperatorSettings().operators,
+        deadline=settings.xmpp_deadline,
+        answer_deadline=settings.xmpp_answer_deadline,
+    )
+
+
 PUBLISHERS: dict[str, Callable[[Settings, ssl.SSLContext, Callable[[Account], str]], Publisher]] = {
     "login": _login,
+    "operator": _operator,
 }
 
 
 def build_publishers(
     settings: Settings, tls: ssl.SSLContext, open_secret: Callable[[Account], str]
 ) -> dict[str, Publisher]:
-    """Return a publisher of each name.
+    """Return a publisher of each name; `close` each in the end.
 
     Args:
         settings: for deadlines, limits and servers.

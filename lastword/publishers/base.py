@@ -1,10 +1,15 @@
 """What every publisher offers: a session in which a status is read and set."""
 
+import re
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from lastword.errors import Defect
 from models import Account
+
+# XML 1.0, section 2.2: servers end the stream at anything else.
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,13 +17,15 @@ class Confirmation:
     """The server's word that the status is set.
 
     Attributes:
-        carrier: what holds it there: `pep`, `presence`, or both as `pep+presence`.
+        carrier: what holds it there: `shared_status`, `pep`, `presence`, or `pep+presence`.
     """
 
     carrier: str
 
 
 class Session(Protocol):
+    """One account's way to its status; `current` comes before `set`."""
+
     async def current(self) -> str | None:
         """Return the status that the server has for the account, or None."""
         ...
@@ -36,3 +43,17 @@ class Publisher(Protocol):
             LastWordError: Transient, Deferred, Rejected, Gone or Systemic; never retried here.
         """
         ...
+
+    async def close(self) -> None:
+        """Close what the sessions of a run shared."""
+        ...
+
+
+def check_xml(status: str | None) -> None:
+    """Check that a status is one that XMPP can carry.
+
+    Raises:
+        Defect: it was not cleaned; one such stanza ends a stream, and all that shared it.
+    """
+    if status and (unfit := _NOT_XML.search(status)):
+        raise Defect(f"the status has U+{ord(unfit[0]):04X} in it, which XMPP cannot carry")

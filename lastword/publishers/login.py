@@ -1,54 +1,76 @@
 """Publisher `login`: with the user's own password, one short session per status."""
 
 import asyncio
-import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from lastword.breaker import Breaker
-from lastword.errors import Defect, Systemic
+from lastword.errors import Systemic
 from lastword.jid import domain_of
-from lastword.publishers import pep, presence
-from lastword.publishers.base import Confirmation
+from lastword.publishers import presence
+from lastword.publishers.base import Confirmation, check_xml
 from lastword.publishers.client import Client
+from lastword.publishers.disco import Disco
 from lastword.publishers.dns import Directory
+from lastword.publishers.login_line import LoginLine
+from lastword.publishers.pep import Pep
 from lastword.publishers.session import xmpp_session
+from lastword.publishers.shared_status import SharedStatus
 from models import Account
-
-# XML 1.0, section 2.2: servers end the stream at anything else.
-_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class LoginSession:
-    """The user's session: presence first, so that every server tells contacts of PEP."""
+    """The user's session: by the shared status where the server has it, else by activity.
 
-    def __init__(self, client: Client) -> None:
+    Args:
+        client: in session.
+        disco: what servers can do.
+        last_carrier: what held the account's status until now.
+    """
+
+    def __init__(self, client: Client, disco: Disco, last_carrier: str | None) -> None:
         self._client = client
+        self._line = LoginLine(client)
+        self._disco = disco
+        self._pep = Pep(self._line)
+        self._shared: SharedStatus | None = None
+        self._had_activity = Pep.NAME in (last_carrier or "")
         self._is_shown = False
         self._status: str | None = None
 
     async def current(self) -> str | None:
-        """Return the activity's text that the server holds, or None.
+        """Return the text that the server holds, or None.
 
         Raises:
             Transient: the server did not answer, or cannot just now.
         """
-        return await pep.current(self._client)
+        features = await self._disco.features(self._client.domain, self._line.ask)
+        if SharedStatus.NS in features:
+            self._shared = SharedStatus(self._line)
+            return await self._shared.current()
+        return await self._pep.current()
 
     async def set(self, status: str | None) -> Confirmation:
         """Set the status, or clear it with None; return once the server has confirmed.
+
+        `current` comes before.
 
         Raises:
             Transient: the server did not confirm.
             Defect: the status was not cleaned.
         """
-        if status and (unfit := _NOT_XML.search(status)):
-            raise Defect(f"the status has U+{ord(unfit[0]):04X} in it, which XMPP cannot carry")
+        check_xml(status)
+        if self._shared:
+            await self._shared.set(status)
+            if self._had_activity:  # from before the server could do this: it would go stale
+                await self._pep.set(None)
+            return Confirmation(SharedStatus.NAME)
+        # Presence first: only then do all servers tell contacts of the activity.
         await presence.show(self._client, status)
         self._is_shown, self._status = True, status
-        kept = await pep.publish(self._client, status)
-        return Confirmation("pep+presence" if kept else "presence")
+        kept = await self._pep.set(status)
+        return Confirmation(f"{Pep.NAME}+{presence.NAME}" if kept else presence.NAME)
 
     def leave(self) -> None:
         """Take leave of the contacts, where they saw us come."""
@@ -91,6 +113,7 @@ class Login:
         self._logins = asyncio.Semaphore(logins)
         self._breaker = Breaker()
         self._directory = directory or Directory()
+        self._disco = Disco()
 
     @asynccontextmanager
     async def session(self, account: Account) -> AsyncIterator[LoginSession]:
@@ -114,9 +137,12 @@ class Login:
                 directory=self._directory,
             ) as client,
         ):
-            session = LoginSession(client)
+            session = LoginSession(client, self._disco, account.last_carrier)
             yield session
             session.leave()
+
+    async def close(self) -> None:
+        """Sessions share nothing that could be closed."""
 
 
 def _address(domain: str, server: str) -> tuple[str, int]:

@@ -1,61 +1,60 @@
 """Carrier `pep`: User Activity (XEP-0108), which stays on the server when we have left."""
 
 import unicodedata
+from xml.etree.ElementTree import Element, SubElement
 
-from slixmpp.exceptions import IqError
-from slixmpp.plugins.xep_0060 import stanza as _pubsub  # noqa: F401 (teaches Iq what pubsub is)
 from slixmpp.plugins.xep_0108.stanza import UserActivity
-from slixmpp.stanza import Iq
 
-from lastword.errors import Transient
-from lastword.publishers.client import Client
-from lastword.publishers.stream import Request
+from lastword.publishers.line import Line
 
 NODE = UserActivity.namespace
-_PASSING = frozenset({"internal-server-error", "remote-server-timeout", "resource-constraint"})
+PUBSUB = "http://jabber.org/protocol/pubsub"
+_ITEM = "current"
 
 
-async def current(client: Client) -> str | None:
-    """Return the text of the activity that the server holds for the user, or None.
+class Pep:
+    """One user's activity, over a line on which we may speak for the user."""
 
-    Raises:
-        Transient: the server did not answer, or cannot just now.
-    """
-    request = client.Iq(stype="get")
-    request["pubsub"]["items"]["node"] = NODE
-    request["pubsub"]["items"]["max_items"] = 1
-    answer = await _answer(client, request)
-    text = None if answer is None else answer.xml.findtext(f".//{{{NODE}}}activity/{{{NODE}}}text")
-    return unicodedata.normalize("NFC", text) if text else None
+    NAME = "pep"
 
+    def __init__(self, line: Line) -> None:
+        self._line = line
 
-async def publish(client: Client, status: str | None) -> bool:
-    """Publish the status as the user's activity; with None, one that says nothing.
+    async def current(self) -> str | None:
+        """Return the text of the activity that the server holds, or None.
 
-    Returns:
-        Whether the server keeps it: not all have PEP, or for all of their users.
+        Raises:
+            LastWordError: the server did not say.
+        """
+        request = Element(f"{{{PUBSUB}}}pubsub")
+        SubElement(request, f"{{{PUBSUB}}}items", node=NODE, max_items="1")
+        answer = await self._line.ask("get", request)
+        text = None if answer is None else answer.findtext(f".//{{{NODE}}}activity/{{{NODE}}}text")
+        return unicodedata.normalize("NFC", text) if text else None
 
-    Raises:
-        Transient: the server did not answer, or cannot just now.
-    """
-    activity = UserActivity()
-    if status is not None:
-        activity["value"] = ("undefined", None)
-        activity["text"] = status
-    request = client.Iq(stype="set")
-    request["pubsub"]["publish"]["node"] = NODE
-    request["pubsub"]["publish"]["item"]["id"] = "current"
-    request["pubsub"]["publish"]["item"]["payload"] = activity.xml
-    return await _answer(client, request) is not None
+    async def set(self, status: str | None) -> bool:
+        """Publish the status as the user's activity; retract it with None.
 
+        Returns:
+            Whether the server keeps it: not all have PEP, or for all of their users.
 
-async def _answer(client: Client, request: Request) -> Iq | None:
-    """Return the server's answer; None where it says that there is no such thing."""
-    try:
-        return await client.answer_to(request.send())
-    except IqError as error:
-        if error.etype == "wait" or error.condition in _PASSING:
-            raise Transient(
-                f"{client.domain} cannot do that just now ({error.condition})"
-            ) from None
-        return None
+        Raises:
+            LastWordError: the server did not confirm.
+        """
+        activity = UserActivity()
+        if status is not None:
+            activity["value"] = ("undefined", None)
+            activity["text"] = status
+        kept = await self._change("publish", activity.xml)
+        if kept and status is None:
+            # All clients know an empty activity (XEP-0108, 2.2); not all a retraction.
+            await self._change("retract")
+        return kept
+
+    async def _change(self, what: str, payload: Element | None = None) -> bool:
+        request = Element(f"{{{PUBSUB}}}pubsub")
+        change = SubElement(request, f"{{{PUBSUB}}}{what}", node=NODE)
+        item = SubElement(change, f"{{{PUBSUB}}}item", id=_ITEM)
+        if payload is not None:
+            item.append(payload)
+        return await self._line.ask("set", request) is not None

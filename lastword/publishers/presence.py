@@ -6,6 +6,7 @@ from slixmpp.xmlstream.matcher import MatchXPath
 
 from lastword.publishers.client import Client
 
+NAME = "presence"
 PRIORITY = -1
 """Never a message for us: the server delivers none to a negative priority (RFC 6121, 8.5.2)."""
 

@@ -13,6 +13,8 @@ _PASSING = frozenset(
         *("reset", "resource-constraint", "system-shutdown", "undefined-condition"),
     }
 )
+# RFC 6120 section 8.3.3: what a server may be able to do the next time.
+_NOT_JUST_NOW = frozenset({"internal-server-error", "remote-server-timeout", "resource-constraint"})
 _SHOWN = 120
 
 
@@ -46,6 +48,19 @@ def of_session(answer: Element, domain: str) -> LastWordError:
     error = answer.find("{jabber:client}error")
     condition, text = _said(answer if error is None else error)
     return Transient(f"{domain} gave us no session ({condition}){text}")
+
+
+def of_answer(kind: str, condition: str, domain: str) -> LastWordError | None:
+    """Return what an error to a request within a session means; None: there is no such thing.
+
+    Args:
+        kind: the error's type (RFC 6120, 8.3.2).
+        condition: its name (RFC 6120, 8.3.3).
+        domain: the server.
+    """
+    if kind == "wait" or condition in _NOT_JUST_NOW:
+        return Transient(f"{domain} cannot do that just now ({condition})")
+    return None
 
 
 def of_connection(reason: object, domain: str) -> LastWordError:
