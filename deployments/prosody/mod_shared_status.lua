@@ -110,8 +110,19 @@ local function parse_state(query)
 	return state;
 end
 
+local function equal_lists(one, other) -- of texts, or of such lists
+	if #one ~= #other or one.show ~= other.show then return false; end
+	for index, item in ipairs(one) do
+		local counterpart = other[index];
+		local same = item == counterpart or (type(item) == "table" and equal_lists(item, counterpart));
+		if not same then return false; end
+	end
+	return true;
+end
+
 local function equal(one, other)
-	return tostring(add_state(st.stanza("state"), one)) == tostring(add_state(st.stanza("state"), other));
+	return one.status == other.status and one.show == other.show and one.invisible == other.invisible
+		and equal_lists(one.lists, other.lists);
 end
 
 -- Stamping ---------------------------------------------------------------------------------
