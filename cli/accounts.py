@@ -1,5 +1,6 @@
 """`lastword accounts …`: adding and changing one account."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -7,8 +8,10 @@ from cyclopts import App, Parameter
 from cli.ask import ask_password, confirm
 from cli.errors import EXIT_FAILED, EXIT_OK, UsageError
 from cli.output import say
+from cli.preview import show
 from cli.wiring_options import WiringOptions, checked_option
 from lastword import accounts
+from lastword.address import understand
 from lastword.secrets import Keyring
 from lastword.settings import Settings
 from lastword.wiring import WITHOUT_PASSWORD, Wiring
@@ -33,19 +36,23 @@ async def add(
     *,
     options: WiringOptions | None = None,
     password_stdin: Flag = False,
+    unseen: Flag = False,
 ) -> int:
-    """Add an account. The password is asked for, or read from stdin or LASTWORD_PASSWORD.
+    """Add an account, and show what its status would be now.
+
+    The password is asked for, or read from stdin or LASTWORD_PASSWORD.
 
     Args:
         name: What to call the account: letters, digits and . _ @ + -
-        source: Where the posts are, such as mastodon:alice@social.example
+        source: Where the posts are: @alice@social.example, or the address of a profile or blog
         jid: Whose status to set, such as alice@chat.example
         options: What becomes a status, and how.
         password_stdin: Read the password from stdin.
+        unseen: Do not look at the source; add it as it is.
     """
     wiring = Wiring(
         name=checked_option("name", name),
-        source=checked_option("source", source),
+        source=_understood(source),
         jid=checked_option("jid", jid),
         **(options or WiringOptions()).checked(),
     )
@@ -55,6 +62,9 @@ async def add(
         keyring, password = None, None
         if wiring.publisher not in WITHOUT_PASSWORD:
             keyring = await open_keyring(settings, database)
+        if not unseen:
+            await show(wiring, settings)
+        if keyring:
             password = ask_password(f"Password of {wiring.jid}", stdin=password_stdin)
         await accounts.add(database, wiring, password=password, keyring=keyring)
     say(f"Added {wiring.name}: {wiring.source} → {wiring.jid}, due at the next run")
@@ -62,7 +72,7 @@ async def add(
 
 
 @app.command
-async def edit(
+async def edit(  # noqa: PLR0913 (the options of a command)
     name: str,
     /,
     *,
@@ -72,20 +82,24 @@ async def edit(
     options: WiringOptions | None = None,
     password: Flag = False,
     password_stdin: Flag = False,
+    unseen: Flag = False,
 ) -> int:
     """Change an account; a new source, JID, publisher or password ends its quarantine.
 
     Args:
         name: The account.
-        source: New source address.
+        source: New source, as for `accounts add`; its newest post is shown.
         jid: New JID; on another server it needs its password too.
         rename: New name.
         options: What becomes a status, and how.
         password: Ask for a new password (or take LASTWORD_PASSWORD).
         password_stdin: Read a new password from stdin.
+        unseen: Do not look at the new source.
     """
-    given = {"name": rename, "source": source, "jid": jid}
+    given = {"name": rename, "jid": jid}
     changes = {it: checked_option(it, text) for it, text in given.items() if text is not None}
+    if source is not None:
+        changes["source"] = _understood(source)
     changes |= (options or WiringOptions()).checked()
     settings = Settings()
     if not changes and not password and not password_stdin:
@@ -95,12 +109,16 @@ async def edit(
         keyring, secret = None, None
         if password or password_stdin:
             keyring = await open_keyring(settings, database)
+        if source is not None and not unseen:
+            await show(replace(Wiring.of(account), **changes), settings)
+        if keyring:
             jid = changes.get("jid", account.jid)
             secret = ask_password(f"New password of {jid}", stdin=password_stdin)
         account = await accounts.edit(
             database, account.name, changes, password=secret, keyring=keyring
         )
-    say(f"Changed {account.name}")
+    now = f": {account.source} → {account.jid}" if source is not None else ""
+    say(f"Changed {account.name}{now}")
     return EXIT_OK
 
 
@@ -153,6 +171,19 @@ async def remove(name: str, /, *, yes: Flag = False, dry_run: Flag = False) -> i
         await accounts.remove(database, account.name)
     say(f"Removed {account.name}")
     return EXIT_OK
+
+
+def _understood(pasted: str) -> str:
+    """Return the source address that somebody means, checked.
+
+    Raises:
+        UsageError: it is none; the message says what one looks like.
+    """
+    try:
+        address = str(understand(pasted))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return str(checked_option("source", address))
 
 
 async def open_keyring(settings: Settings, database: Database) -> Keyring:

@@ -5,8 +5,10 @@ from difflib import get_close_matches
 from typing import Self
 
 from lastword.sources import SOURCES
+from lastword.sources.feed import with_scheme
 
 _EXAMPLE = "a source address is kind:handle, like mastodon:alice@social.example"
+_LONGEST = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +49,24 @@ class SourceAddress:
                 f"unknown kind {kind[:32]!r}{guess} known kinds are {', '.join(SOURCES)}"
             )
         return cls(kind, SOURCES[kind].check(handle))
+
+
+def understand(pasted: str) -> SourceAddress:
+    """Return the address that somebody means, who gives one or pastes what is at hand.
+
+    That may be an address as `SourceAddress.parse` takes it, a profile's or blog's web address
+    with or without its https://, or a handle such as @alice@social.example. The first source
+    that recognises it has it, in the order of `SOURCES`.
+
+    Raises:
+        ValueError: nobody recognises it; the message says what a right one looks like.
+    """
+    text = pasted.strip()
+    if len(text) > _LONGEST:
+        raise ValueError(f"that is longer than {_LONGEST} characters: {_EXAMPLE}")
+    if text.partition(":")[0].strip().lower() not in SOURCES:
+        forms = dict.fromkeys((text, with_scheme(text)))
+        for kind, source in SOURCES.items():
+            for handle in filter(None, map(source.recognise, forms)):
+                return SourceAddress(kind, source.check(handle))
+    return SourceAddress.parse(text)

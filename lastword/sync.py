@@ -33,7 +33,7 @@ async def sync(
         raise refusal(account.last_reason or "the account waits for its owner")
 
     choice = await _choice(account, services)
-    post, status, why = choice.post, _status(account, choice.post), choice.why
+    post, status, why = choice.post, status_for(account, choice.post), choice.why
     if post and not status:
         why = "the newest post has no text"
     if not status and not account.published_status:
@@ -80,7 +80,8 @@ def _gone(account: Account, rules: Rules, error: Gone) -> Choice:
     raise error
 
 
-def _status(account: Account, post: Post | None) -> str:
+def status_for(account: Account, post: Post | None) -> str:
+    """Return the status that a post becomes for an account; empty without a post."""
     if post is None:
         return ""
     return status_of(

@@ -29,6 +29,7 @@ class Ended:
 
 
 Lastword = Callable[..., Ended]
+Terminal = Callable[[tuple[str, ...], str | None], Ended]
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def assert_refused(ended: Ended, *words: str) -> None:
 
 
 @pytest.fixture
-def terminal() -> Iterator[Callable[..., Ended]]:
+def terminal() -> Iterator[Terminal]:
     """The real command at a terminal: what is typed once it has asked; None is Ctrl-C."""
     ours, theirs = pty.openpty()
 

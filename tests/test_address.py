@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lastword.address import SourceAddress
+from lastword.address import SourceAddress, understand
 from lastword.sources import SOURCES
 
 WHAT_IT_IS = (
@@ -90,3 +90,89 @@ def test_whatever_is_typed(start: str, end: str) -> None:
     except ValueError:
         return
     assert SourceAddress.parse(str(address)) == address
+
+
+@pytest.mark.parametrize(
+    ("pasted", "address"),
+    [
+        ("mastodon:alice@social.example", "mastodon:alice@social.example"),
+        (" Feed://blog.example/feed.xml ", "feed:https://blog.example/feed.xml"),
+        ("feed:http://127.0.0.1:8000/", "feed:http://127.0.0.1:8000/"),
+        ("@alice@social.example", "mastodon:alice@social.example"),
+        ("alice@social.example", "mastodon:alice@social.example"),
+        (" https://social.example/@alice\n", "mastodon:alice@social.example"),
+        ("social.example/@alice", "mastodon:alice@social.example"),
+        ("https://social.example/@alice/114600000000000002", "mastodon:alice@social.example"),
+        ("https://x.com/alice", "x:alice"),
+        ("twitter.com/alice", "x:alice"),
+        ("https://bsky.app/profile/alice.example", "bluesky:alice.example"),
+        ("bsky.app/profile/alice.example/post/3k", "bluesky:alice.example"),
+        ("@alice.bsky.social", "bluesky:alice.bsky.social"),
+        ("alice.bsky.social", "bluesky:alice.bsky.social"),
+        ("@alice.example", "bluesky:alice.example"),
+        ("at://alice.example", "bluesky:alice.example"),
+        ("blog.example", "feed:https://blog.example"),
+        ("https://blog.example/feed.xml", "feed:https://blog.example/feed.xml"),
+        ("http://blog.example", "feed:https://blog.example"),
+        ("blog.example:8443/feed", "feed:https://blog.example:8443/feed"),
+        ("https://medium.com/@alice", "feed:https://medium.com/@alice"),
+        ("medium.com/@alice", "feed:https://medium.com/@alice"),
+        ("https://social.example/@alice.rss", "feed:https://social.example/@alice.rss"),
+    ],
+)
+def test_understands_what_is_pasted(pasted: str, address: str) -> None:
+    assert str(understand(pasted)) == address
+    assert str(understand(address)) == address
+
+
+@pytest.mark.parametrize(
+    ("pasted", "message"),
+    [
+        ("alice", WHAT_IT_IS),
+        ("", WHAT_IT_IS),
+        ("https://", WHAT_IT_IS),
+        ("https://a:b@blog.example/", WHAT_IT_IS),
+        ("alice@chat.example/phone", WHAT_IT_IS),
+        ("mailto:alice@social.example", f"unknown kind 'mailto'; known kinds are {KINDS}"),
+        (
+            "mastadon:alice@social.example",
+            f"unknown kind 'mastadon': did you mean 'mastodon'? known kinds are {KINDS}",
+        ),
+        # A kind that is named is not guessed around.
+        ("feed:@alice@social.example", f"that is not a web address.*: {WHAT_A_FEED_IS}"),
+        ("x" * 3000, "that is longer than 2048 characters: a source address is kind:handle"),
+    ],
+)
+def test_does_not_understand(pasted: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message.replace('?', '[?]')}"):
+        understand(pasted)
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "https://",
+            "http://",
+            "@",
+            ".",
+            ":",
+            "/",
+            "social",
+            "example",
+            "bsky.app/profile/",
+            "x.com",
+        )
+    ]
+)
+
+
+@given(st.text() | st.lists(PIECES | st.text(max_size=2)).map("".join))
+def test_whatever_is_pasted(pasted: str) -> None:
+    try:
+        address = understand(pasted)
+    except UnicodeError:
+        raise
+    except ValueError:
+        return
+    assert SourceAddress.parse(str(address)) == address
+    assert understand(str(address)) == address

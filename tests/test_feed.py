@@ -12,9 +12,7 @@ from starlette.routing import Route
 
 from demo.serving import serving
 from lastword.errors import Gone, Rejected, Transient
-from lastword.sources.feed import Feed
-from lastword.sources.feed_json import read_json
-from lastword.sources.feed_xml import read_xml
+from lastword.sources.feed import Feed, read_feed
 from models import Account
 from tests.fixtures_http import RULES, Client, newest
 
@@ -33,8 +31,7 @@ def saved(name: str) -> bytes:
 )
 def test_saved_feeds(path: Path) -> None:
     expected = json.loads((DATA / f"{path.name.rsplit('.', 1)[0]}.post.json").read_text("utf-8"))
-    read = read_json if ".json." in path.name else read_xml
-    post = RULES.choose(read(path.read_bytes(), URL)).post
+    post = RULES.choose(read_feed(path.read_bytes(), URL)).post
     assert (post.to_memory() if post else None) == expected
 
 
@@ -132,7 +129,7 @@ async def test_validator_that_cannot_be_sent_back(host: Host, feed: Feed) -> Non
 
 async def test_not_modified_unasked(host: Host, feed: Feed) -> None:
     host.status, host.body = 304, b""
-    with pytest.raises(Rejected, match="not with a feed"):
+    with pytest.raises(Rejected, match="which is no feed"):
         await newest(feed, host.account())
 
 
@@ -142,7 +139,7 @@ async def test_not_a_feed(host: Host, feed: Feed) -> None:
     with pytest.raises(Rejected) as refused:
         await newest(feed, host.account())
     assert str(refused.value) == (
-        "127.0.0.1 answers with text/html, not with a feed:"
+        "127.0.0.1 answers with text/html, which is no feed and announces none:"
         " give the address of its RSS, Atom or JSON feed"
     )
 
@@ -165,6 +162,14 @@ async def test_feed_that_is_gone_keeps_its_memory(host: Host, feed: Feed) -> Non
     with pytest.raises(Gone):
         await newest(feed, account)
     assert account.source_memory == memory
+
+
+async def test_the_encoding_that_only_a_header_says(host: Host, feed: Feed) -> None:
+    host.body = "<rss><channel><item><title>Привет</title></item></channel></rss>".encode("cp1251")
+    host.headers = {"Content-Type": "text/xml; charset=windows-1251"}
+    post = await newest(feed, host.account())
+    assert post is not None
+    assert post.text == "Привет"
 
 
 async def test_large_feed(host: Host, feed: Feed) -> None:
@@ -201,3 +206,47 @@ def test_check(handle: str, normal: str) -> None:
 def test_check_refuses(handle: str) -> None:
     with pytest.raises(ValueError, match=r"feed:https://blog\.example/feed\.xml"):
         Feed.check(handle)
+
+
+@pytest.mark.parametrize(
+    ("pasted", "url"),
+    [
+        ("https://blog.example/", "https://blog.example/"),
+        ("https://Blog.Example/Feed?x=1#top", "https://blog.example/Feed?x=1"),
+        ("blog.example", "https://blog.example"),
+        ("www.blog.example/feed?x=1", "https://www.blog.example/feed?x=1"),
+        ("blog.example:8443/feed", "https://blog.example:8443/feed"),
+        ("bücher.example", "https://xn--bcher-kva.example"),
+        ("http://blog.example/feed", "https://blog.example/feed"),
+        ("http://blog.example:80/", "https://blog.example/"),
+        # At a port of its own the operator may have allowed it.
+        ("http://127.0.0.1:8000/feed", "http://127.0.0.1:8000/feed"),
+        ("https://medium.example/@alice", "https://medium.example/@alice"),
+        ("medium.example/@alice", "https://medium.example/@alice"),
+    ],
+)
+def test_recognises(pasted: str, url: str) -> None:
+    assert Feed.recognise(pasted) == url
+    assert Feed.check(url) == url
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        *("", "alice", "@alice", "@alice.example", "alice@social.example", "alice@chat.example/x"),
+        *("ftp://blog.example/", "at://alice.example", "mailto:a@b.example", "did:plc:x", "feed:x"),
+        *("https://", "https://a:b@blog.example/", "a:b@blog.example", "blog..example", ".example"),
+        *(
+            "1.5",
+            "10.0.0.1",
+            "3.14/x",
+            "a b.example",
+            "blog.example.",
+            "./feed.xml",
+            "alice@blog.example/feed",
+        ),
+        "blog.example/" + "x" * 3000,
+    ],
+)
+def test_does_not_recognise(pasted: str) -> None:
+    assert Feed.recognise(pasted) is None

@@ -92,7 +92,7 @@ def _fields(entry: Any) -> Fields:  # noqa: ANN401
     namespace = etree.QName(entry).namespace
     fields: Fields = {"entry": entry}
     for child in entry:
-        if not isinstance(child.tag, str):
+        if not isinstance(child.tag, str) or _has_undeclared_prefix(child.tag):
             continue
         own = etree.QName(child).namespace == namespace
         name = _name(child) if own else _EXTRAS.get(child.tag)
@@ -101,6 +101,10 @@ def _fields(entry: Any) -> Fields:  # noqa: ANN401
         if name:
             fields.setdefault(name, child)
     return fields
+
+
+def _has_undeclared_prefix(tag: str) -> bool:
+    return ":" in tag and not tag.startswith("{")
 
 
 def _is_page(link: Any) -> bool:  # noqa: ANN401
