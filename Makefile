@@ -5,6 +5,7 @@
 #   make demo ONCE=1     the same, leaves by itself     PEOPLE=800 for more people
 #   make test            the tests                      TESTS=tests/test_sync.py for some
 #   make check           lint, types, direction of imports
+#   make bench           what a host that never answers costs the others     JSON=1 for figures
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -13,7 +14,7 @@ PEOPLE ?= 25
 TESTS ?= tests
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test check format lock clean
+.PHONY: help install demo test check bench format lock clean
 
 help:
 	@sed -n 's/^#  //p' Makefile
@@ -21,7 +22,7 @@ help:
 install: $(VENV)/.installed
 
 demo: $(VENV)/.installed
-	@scripts/install-debian prosody
+	@scripts/install-debian prosody prosody-modules
 	@$(BIN)/python -m demo --people $(PEOPLE) $(if $(ONCE),--once)
 
 test: $(VENV)/.installed
@@ -33,6 +34,9 @@ check: $(VENV)/.installed
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+bench: $(VENV)/.installed
+	@$(BIN)/python -m bench.silent_host $(if $(JSON),--json)
 
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix

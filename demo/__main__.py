@@ -40,7 +40,7 @@ async def _demo(count: int, once: bool, sabotage: bool) -> int:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, telling.cancel)
     show = Show()
     crowd = people(count)
-    with show.step(f"Setting the stage: a site of posts, a chat server, {count} accounts"):
+    with show.step(f"Setting the stage: a site of posts, a chat server, {count} people online"):
         setting = stage(crowd)
         scene = await setting.__aenter__()
     try:

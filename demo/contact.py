@@ -101,18 +101,24 @@ class Contact:
     ) -> None:
         await self._close()
 
-    async def seen(self, names: Iterable[str], deadline: float = 60) -> Mapping[str, Seen]:
+    async def seen(
+        self,
+        names: Iterable[str],
+        deadline: float = 60,
+        enough: Callable[[Seen], bool] = lambda seen: seen.activity is not None,
+    ) -> Mapping[str, Seen]:
         """Return what is seen of these people, now that the server has told all that it knows.
 
         Args:
             names: localparts.
             deadline: seconds to wait at most.
+            enough: whether nothing more needs to be known of a person.
         """
         names = list(names)
         end = monotonic() + deadline
         quiet = 0
         while monotonic() < end and quiet < _QUIET_ROUNDS:
-            if all(self._of(name).activity is not None for name in names):
+            if all(enough(self._of(name)) for name in names):
                 break
             before = len(self.history)
             await self._ping()

@@ -53,6 +53,7 @@ class Person:
         wrong_password: the password that Last Word is given is not theirs.
         gone: their feed has been deleted for good.
         silent: their host accepts connections and never answers.
+        is_trusting: they gave no password, and leave it to their server's operator.
     """
 
     name: str
@@ -61,6 +62,12 @@ class Person:
     wrong_password: bool = False
     gone: bool = False
     silent: bool = False
+    is_trusting: bool = False
+
+    @property
+    def publisher(self) -> str:
+        """On whose authority their status is set."""
+        return "operator" if self.is_trusting else "login"
 
     @property
     def broken(self) -> bool:
@@ -115,7 +122,7 @@ def people(count: int) -> list[Person]:
 def _person(place: int) -> Person:
     rounds, index = divmod(place, len(NAMES))
     name = NAMES[index] + (str(rounds + 1) if rounds else "")
-    person = Person(name, KINDS[place % len(KINDS)])
+    person = Person(name, KINDS[place % len(KINDS)], is_trusting=place % 2 == 1)
     luck = Random(place)  # noqa: S311  # the same people every time
     texts = [_text(luck) for _ in range(luck.randint(3, 6))]
     time = _BEGIN + timedelta(minutes=luck.randint(0, 10_000))

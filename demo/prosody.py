@@ -164,7 +164,7 @@ class Prosody:
     def _start(self) -> None:
         """Start it on a free port; again on another where somebody else was quicker."""
         for _ in range(_ATTEMPTS):
-            if self._start_on(_free_port()):
+            if self._start_on(free_port()):
                 return
             self._end_process()
         raise RuntimeError(f"Prosody did not start. It said:\n{self.log}")
@@ -239,7 +239,7 @@ class Prosody:
             process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port that the system gives to nobody else for a while.
 
     Prosody cannot listen on port 0. A connection that was closed on this port lingers

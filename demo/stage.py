@@ -15,8 +15,9 @@ from tempfile import TemporaryDirectory
 
 from demo.command import LastWord
 from demo.contact import Contact
+from demo.operated import OperatedProsody
 from demo.people import Person
-from demo.prosody import Prosody
+from demo.phone import phones_online
 from demo.site import HOST, Site
 
 DOMAIN = "chat.example"
@@ -29,7 +30,7 @@ class Stage:
 
     directory: Path
     site: Site
-    prosody: Prosody
+    prosody: OperatedProsody
     lastword: LastWord
     passwords: Mapping[str, str]
     """By name, the contact's too."""
@@ -60,11 +61,7 @@ async def stage(
     passwords = {name: token_urlsafe(12) for name in (*names, CONTACT)}
     with TemporaryDirectory(prefix="lastword-demo-") as name:
         directory = Path(name)
-        prosody = Prosody(
-            domain=DOMAIN,
-            users=passwords,
-            contacts={CONTACT: names},
-        )
+        prosody = OperatedProsody(DOMAIN, passwords, {CONTACT: names})
         server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         prosody.certificate(HOST).configure_cert(server_tls)
         with prosody:
@@ -77,6 +74,7 @@ async def stage(
                         "LASTWORD_XMPP_SERVERS": json.dumps(
                             {DOMAIN: f"{prosody.host}:{prosody.port}"}
                         ),
+                        "LASTWORD_OPERATORS": json.dumps({DOMAIN: prosody.gateway}),
                         # All of them write on one host, which is ours.
                         "LASTWORD_HOST_CONCURRENCY": "50",
                         "LASTWORD_HOST_RATE": "1000",
@@ -90,7 +88,8 @@ async def stage(
                 )
                 await lastword("init")
                 await _add_accounts(lastword, directory, people, passwords, site)
-                yield Stage(directory, site, prosody, lastword, passwords)
+                async with phones_online(prosody, {name: passwords[name] for name in names}):
+                    yield Stage(directory, site, prosody, lastword, passwords)
 
 
 async def _add_accounts(
@@ -106,7 +105,8 @@ async def _add_accounts(
             "name": person.name,
             "source": site.source_address(person),
             "jid": f"{person.name}@{DOMAIN}",
-            "password": "not the password" if person.wrong_password else passwords[person.name],
+            "publisher": person.publisher,
+            "password": _password(person, passwords),
         }
         for person in people
     ]
@@ -124,6 +124,13 @@ async def _add_accounts(
     await asyncio.to_thread(file.write_text, text.getvalue(), encoding="utf-8")
     await lastword("accounts", "import", str(file))
     file.unlink()
+
+
+def _password(person: Person, passwords: Mapping[str, str]) -> str:
+    """Return the password that Last Word is given: none where it does not need any."""
+    if person.publisher == "operator":
+        return ""
+    return "not the password" if person.wrong_password else passwords[person.name]
 
 
 def free_port() -> int:

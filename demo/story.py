@@ -1,7 +1,7 @@
 """The story: a first run, what the contact sees, a changed post, a second run."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from demo.contact import Seen
@@ -11,6 +11,7 @@ from demo.show import Show
 from demo.stage import Stage, free_port
 
 DEPLOYMENT = "sync-accounts/every-30-minutes"
+CARRIER = "shared_status"
 ROWS = 30
 START = 120.0
 RUN = 240.0
@@ -62,7 +63,7 @@ class Story:
         )
         if self._sabotage:
             self._stage.site.change_post(self._well[0].name, "Nobody has synced this")
-        await self._show_contact("What a contact sees, now that the run is over")
+        await self._show_contact("What a contact sees, after the run has gone", task_runs)
         self._show_failures(task_runs)
 
     async def second_run(self) -> None:
@@ -81,7 +82,7 @@ class Story:
         )
         self._show.expect(names["Failed"] == len(silent), "the silent host Failed again")
         seen = await self._contact_sees([changed.name])
-        text = seen[changed.name].activity
+        text = seen[changed.name].status
         self._show.say(f"{changed.name} now: {text}")
         self._show.expect(text == NEWS, f"the contact sees {changed.name}'s new post")
 
@@ -117,21 +118,26 @@ class Story:
 
     async def _contact_sees(self, names: Sequence[str]) -> dict[str, Seen]:
         async with self._stage.contact() as contact:
-            return dict(await contact.seen(names, deadline=60))
+            return dict(await contact.seen(names, 60, lambda seen: seen.status is not None))
 
-    async def _show_contact(self, title: str) -> None:
+    async def _show_contact(self, title: str, task_runs: Mapping[str, State]) -> None:
         with self._show.step("Logging in as a contact of all of them"):
             seen = await self._contact_sees([person.name for person in self._well])
         self._show.heading(title)
         rows = []
         for person in self._well:
-            text = seen[person.name].activity if person.name in seen else None
+            text = seen[person.name].status if person.name in seen else None
             expected = self._stage.site.newest(person.name)
             self._show.expect(
                 text == expected, f"{person.name}: expected “{expected}”, the contact sees “{text}”"
             )
-            rows.append((person.name, person.kind, text or ""))
-        self._show.table(("Person", "Writes on", "Status"), rows, ROWS)
+            carrier = task_runs[person.name].message.removeprefix("by ")
+            self._show.expect(
+                carrier == CARRIER, f"{person.name}: carried by {CARRIER}, not “{carrier}”"
+            )
+            rows.append((person.name, person.kind, person.publisher, carrier, text or ""))
+        columns = ("Person", "Writes on", "Set by", "Carried by", "Status beside the name")
+        self._show.table(columns, rows, ROWS)
 
     def _show_failures(self, task_runs: dict[str, State]) -> None:
         self._show.heading("Three are broken on purpose")

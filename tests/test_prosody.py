@@ -36,10 +36,10 @@ def test_two_at_once() -> None:
 
 
 def test_port_that_somebody_took(monkeypatch: pytest.MonkeyPatch) -> None:
-    free_port = demo.prosody._free_port
+    free_port = demo.prosody.free_port
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = iter([taken.getsockname()[1]])
-        monkeypatch.setattr(demo.prosody, "_free_port", lambda: next(ports, None) or free_port())
+        monkeypatch.setattr(demo.prosody, "free_port", lambda: next(ports, None) or free_port())
         monkeypatch.setattr(demo.prosody, "_START", 3.0)
         with Prosody() as prosody:
             assert prosody.port != taken.getsockname()[1]
