@@ -84,3 +84,18 @@ def test_a_source_that_has_moved() -> None:
         "`lastword accounts edit alice --source mastodon:alice@new.example`"
     )
     assert "Moved" not in dict(diagnosis(account(source_memory={"moved_to": 5}), [], NOW))
+
+
+@pytest.mark.parametrize(
+    ("carrier", "words"),
+    [
+        ("pep", "where their client shows activities; with mod_shared_status"),
+        ("pep+presence", "between runs contacts see it where"),
+        ("presence", "it is gone between runs"),
+        ("shared_status", None),
+    ],
+)
+def test_what_would_better_it(carrier: str, words: str | None) -> None:
+    shown = account(published_status="Hi", published_at=NOW, last_carrier=carrier)
+    better = dict(diagnosis(shown, [], NOW)).get("Better", "")
+    assert words in better if words else not better
