@@ -29,22 +29,21 @@ async def read_body(response: httpx.Response, most: int = LIMIT) -> bytes:
     if encoding not in ("", "identity", "gzip", "x-gzip"):
         raise Transient(f"{where} answers in an encoding that was not asked for")
     unpacker = zlib.decompressobj(_GZIP_OR_ZLIB) if "gzip" in encoding else None
-    parts: list[bytes] = []
-    received = size = 0
+    body = bytearray()  # in one piece: a body may come in crumbs, and each would be an object
+    received = 0
     async for raw in response.aiter_raw():
         received += len(raw)
         try:
             # What follows the packed data is read, so that the connection can be used again,
             # and dropped, as browsers do.
-            chunk = unpacker.decompress(raw, most + 1 - size) if unpacker else raw
+            chunk = unpacker.decompress(raw, most + 1 - len(body)) if unpacker else raw
         except zlib.error as error:
             raise Transient(f"{where} answers with damaged gzip data") from error
-        size += len(chunk)
-        if max(received, size) > most:
+        body += chunk
+        if max(received, len(body)) > most:
             raise Rejected(
                 f"{where} answers with more than {most >> 20} MiB: give a smaller feed's address"
             )
-        parts.append(chunk)
     if unpacker and received and not unpacker.eof:
         raise Transient(f"{where} broke off its answer")
-    return b"".join(parts)
+    return bytes(body)
