@@ -21,6 +21,15 @@ class _Host:
     has_answered: bool = False
     trials: Semaphore = field(default_factory=lambda: Semaphore(TRIALS))
 
+    def has_done_well(self) -> None:
+        self.failures = 0
+        self.end_trials()
+
+    def end_trials(self) -> None:
+        self.has_answered = True
+        for _ in range(self.trials.statistics().tasks_waiting):
+            self.trials.release()
+
 
 class Breaker:
     """Made once per run, and shared by all that talk to hosts in one way, HTTP or XMPP."""
@@ -32,7 +41,8 @@ class Breaker:
     async def watching(self, host: str) -> AsyncIterator[None]:
         """Talk to a host within the block; how the block ends tells how the host does.
 
-        A Transient is a failure; a block that ends well, a Rejected or a Gone are answers.
+        A Transient is a failure; a block that ends well, a Rejected or a Gone are answers. A
+        Deferred is neither, for the host may not even have been asked.
 
         Args:
             host: its name, as messages call it.
@@ -54,15 +64,15 @@ class Breaker:
                 if state.failures >= FAILURES:
                     raise _down(host) from error
                 raise
-            except (Rejected, Gone):
-                _answered(state)
+            except Deferred:
+                # It may have been the host's own word, and those who wait for a trial to end wait
+                # without a limit: now they wait as everyone does whose host has answered.
+                state.end_trials()
                 raise
-            _answered(state)
-
-
-def _answered(state: _Host) -> None:
-    state.failures = 0
-    state.has_answered = True
+            except (Rejected, Gone):
+                state.has_done_well()
+                raise
+            state.has_done_well()
 
 
 def _down(host: str) -> Deferred:

@@ -11,6 +11,9 @@ LONGEST_WAIT = timedelta(days=1)
 _EPOCH = 10**9  # a number as large as this is a moment, a smaller one a span
 _PREFIXES = ("x-ratelimit", "x-rate-limit", "ratelimit")
 _MOST = 10**9
+_SAME_WINDOW = timedelta(seconds=2)
+"""Told in whole seconds from now, one and the same moment moves to and fro by so much."""
+_PAUSE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +64,23 @@ class Meter:
         """Take in what an answer says of the host's limits; nonsense is passed over."""
         reset = reset_of(headers)
         limit, remaining = _number(headers, "limit"), _number(headers, "remaining")
-        if reset is None or limit is None or remaining is None:
+        if reset is None or not limit or remaining is None:  # it has just answered: 0 is no limit
             return
-        # Others may ask from the same address, and those under way are not in the host's count.
-        self._limit, self._used = limit, max(self._used, limit - remaining)
-        self._reset = reset
+        self._limit, used = limit, max(limit - remaining, 0)
+        if now() >= self._reset or reset > self._reset + _SAME_WINDOW:  # a new window
+            self._used, self._reset = used, reset
+        else:
+            # Others may ask from the same address, and those under way are not in the host's count.
+            self._used, self._reset = max(self._used, used), min(self._reset, reset)
 
     def close(self, until: datetime | None) -> None:
-        """Send no more before that moment; None: for five minutes."""
-        self._closed_until = until or now() + timedelta(minutes=5)
+        """Send no more before that moment, or for five minutes where none to come is given.
+
+        Of several moments the latest holds.
+        """
+        moment = now()
+        until = until if until and until > moment else moment + _PAUSE
+        self._closed_until = max(until, self._closed_until or until)
 
     def _exhausted(self, until: datetime) -> Deferred:
         return Deferred(f"{self._place} allows no more requests for now", until)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import uniform
+from time import monotonic
 
 from aiolimiter import AsyncLimiter
 
@@ -11,7 +12,7 @@ from lastword.errors import Deferred
 from lastword.sources.allowance import Allowance, Meter
 
 JITTER = 0.25
-"""Seconds at most that the first request to a host waits: runs everywhere begin on the minute."""
+"""Seconds at most that the first requests to a host wait: runs everywhere begin on the minute."""
 
 
 class _Host:
@@ -19,7 +20,10 @@ class _Host:
         self.slots = asyncio.Semaphore(concurrency)
         self.pace = AsyncLimiter(max(1, rate), max(1, rate) / rate)
         self.meters: dict[Allowance | None, Meter] = {}
-        self.is_new = True
+        self._opens = monotonic() + uniform(0, JITTER)  # noqa: S311 (no secret)
+
+    async def opening(self) -> None:
+        await asyncio.sleep(self._opens - monotonic())
 
 
 class Politeness:
@@ -27,8 +31,8 @@ class Politeness:
 
     Args:
         concurrency: requests to one host at once.
-        rate: requests to one host a second.
-        patience: seconds that one request waits for its turn at most.
+        rate: requests to one host a second, on average; a second's worth may go at once.
+        patience: seconds that one request waits for others to end at most.
     """
 
     def __init__(self, *, concurrency: int, rate: float, patience: float) -> None:
@@ -59,9 +63,7 @@ class Politeness:
         except TimeoutError:
             raise Deferred(f"{place} is slow: the rest of its accounts wait") from None
         try:
-            if host.is_new:
-                host.is_new = False
-                await asyncio.sleep(uniform(0, JITTER))  # noqa: S311 (no secret)
+            await host.opening()
             meter.take()
             await host.pace.acquire()
             try:

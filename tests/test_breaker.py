@@ -1,0 +1,180 @@
+"""The circuit breaker: who is down is told from who answers, and holds up nobody."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from lastword.breaker import FAILURES, TRIALS, Breaker
+from lastword.errors import Deferred, Gone, LastWordError, Rejected, Transient
+
+HOST, OTHER = "social.example", "blog.example"
+DOWN = f"{HOST} is down ({FAILURES} failures in a row): asked again in the next run"
+
+
+async def talk(breaker: Breaker, end: Exception | None = None, host: str = HOST) -> None:
+    async with breaker.watching(host):
+        if end:
+            raise end
+
+
+async def fail(breaker: Breaker, times: int, host: str = HOST) -> None:
+    for _ in range(times):
+        with pytest.raises(Transient):
+            await talk(breaker, Transient("502"), host)
+
+
+async def assert_down(breaker: Breaker) -> None:
+    with pytest.raises(Deferred) as caught:
+        await talk(breaker, AssertionError("it was asked"))
+    assert str(caught.value) == DOWN
+    assert caught.value.until is None
+
+
+class Crowd:
+    """Many who talk to one host at once, each until told how it ends."""
+
+    def __init__(self, breaker: Breaker, size: int) -> None:
+        self._breaker = breaker
+        self.talking: list[asyncio.Future[None]] = []
+        self.tasks = [asyncio.create_task(self._talk()) for _ in range(size)]
+
+    async def _talk(self) -> None:
+        async with self._breaker.watching(HOST):
+            ends = asyncio.get_running_loop().create_future()
+            self.talking.append(ends)
+            await ends
+
+    async def ended(self) -> list[str]:
+        results = await asyncio.gather(*self.tasks, return_exceptions=True)
+        return [type(result).__name__ for result in results]
+
+
+@asynccontextmanager
+async def crowd(breaker: Breaker, size: int) -> AsyncIterator[Crowd]:
+    many = Crowd(breaker, size)
+    await settled()
+    yield many
+    for task in many.tasks:
+        task.cancel()
+    await many.ended()
+
+
+async def settled() -> None:
+    """Let every task go on until it waits for something that only the test can do."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def test_down_after_so_many_failures_in_a_row() -> None:
+    breaker = Breaker()
+    await fail(breaker, FAILURES - 1)
+    with pytest.raises(Deferred) as caught:
+        await talk(breaker, Transient("502"))
+    assert str(caught.value) == DOWN, "the last one is not worth a retry either"
+    assert isinstance(caught.value.__cause__, Transient)
+    for _ in range(TRIALS + 1):
+        await assert_down(breaker)
+
+
+@pytest.mark.parametrize("answer", [None, Rejected("401"), Gone("410")], ids=repr)
+async def test_any_answer_ends_a_row_of_failures(answer: LastWordError | None) -> None:
+    breaker = Breaker()
+    await fail(breaker, FAILURES - 1)
+    if answer is None:
+        await talk(breaker)
+    else:
+        with pytest.raises(type(answer)):
+            await talk(breaker, answer)
+    await fail(breaker, FAILURES - 1)
+    with pytest.raises(Deferred):
+        await talk(breaker, Transient("502"))
+
+
+@pytest.mark.parametrize("end", [Deferred("slow"), ValueError("a bug of ours")], ids=repr)
+async def test_what_says_nothing_of_the_host_ends_no_row(end: Exception) -> None:
+    breaker = Breaker()
+    await fail(breaker, FAILURES - 1)
+    with pytest.raises(type(end)):
+        await talk(breaker, end)
+    with pytest.raises(Deferred, match="is down"):
+        await talk(breaker, Transient("502"))
+
+
+async def test_hosts_are_judged_apart() -> None:
+    breaker = Breaker()
+    await fail(breaker, FAILURES - 1)
+    with pytest.raises(Deferred):
+        await talk(breaker, Transient("502"))
+    await fail(breaker, FAILURES - 1, OTHER)
+    await talk(breaker, host=OTHER)
+    await assert_down(breaker)
+
+
+async def test_runs_are_judged_apart() -> None:
+    """Each run makes its own breaker: the next one asks again."""
+    await fail(Breaker(), FAILURES - 1)
+    await fail(Breaker(), FAILURES - 1)
+
+
+async def test_few_find_out_whether_a_host_answers() -> None:
+    async with crowd(Breaker(), 3 * TRIALS) as many:
+        assert len(many.talking) == TRIALS
+        for ends in many.talking[:FAILURES]:
+            ends.set_exception(Transient("timeout"))
+        await settled()
+        assert len(many.talking) == TRIALS, "nobody else was let in"
+        for ends in many.talking[FAILURES:]:
+            ends.set_exception(Transient("timeout"))
+        kinds = await many.ended()
+    assert kinds.count("Transient") == FAILURES - 1
+    assert kinds.count("Deferred") == len(kinds) - (FAILURES - 1)
+
+
+async def test_a_silent_host_holds_up_nobody_elses() -> None:
+    breaker = Breaker()
+    async with crowd(breaker, 3 * TRIALS), asyncio.timeout(30):
+        await talk(breaker, host=OTHER)
+
+
+@pytest.mark.parametrize("answer", [None, Gone("410"), Deferred("429")], ids=repr)
+async def test_the_first_answer_lets_all_in_who_wait(answer: LastWordError | None) -> None:
+    async with crowd(Breaker(), 3 * TRIALS) as many:
+        if answer is None:
+            many.talking[0].set_result(None)
+        else:
+            many.talking[0].set_exception(answer)
+        await settled()
+        assert len(many.talking) == 3 * TRIALS
+
+
+async def test_an_answer_lets_in_all_who_come_later() -> None:
+    breaker = Breaker()
+    await talk(breaker)
+    async with crowd(breaker, 3 * TRIALS) as many:
+        assert len(many.talking) == 3 * TRIALS
+
+
+async def test_who_is_cancelled_makes_room_and_counts_for_nothing() -> None:
+    breaker = Breaker()
+    async with crowd(breaker, TRIALS + 3) as many:
+        # One who waits, and more than it takes to be down of those who talk.
+        for task in (many.tasks[TRIALS], *many.tasks[: FAILURES + 1]):
+            task.cancel()
+        await settled()
+        assert len(many.talking) == TRIALS + 2
+        for ends in many.talking[FAILURES + 1 :]:
+            ends.set_result(None)
+        kinds = await many.ended()
+    assert kinds.count("CancelledError") == FAILURES + 2
+    assert kinds.count("NoneType") == TRIALS + 3 - (FAILURES + 2)
+
+
+async def test_who_is_cancelled_among_the_waiting_takes_nobodys_place() -> None:
+    """Let in and cancelled at the same moment: the place goes on to the next."""
+    async with crowd(Breaker(), TRIALS + 2) as many:
+        many.talking[0].set_exception(ValueError("a bug of ours"))
+        asyncio.get_running_loop().call_soon(many.tasks[TRIALS].cancel)
+        await settled()
+        assert len(many.talking) == TRIALS + 1
