@@ -42,6 +42,13 @@ def told(limit: object, remaining: object, seconds: float) -> dict[str, str]:
     return {f"ratelimit-{name}": str(value) for name, value in said.items()}
 
 
+def ask(meter: Meter, answer: Mapping[str, str]) -> None:
+    """Make one request, answered with these headers."""
+    meter.take()
+    meter.learn(answer)
+    meter.release()
+
+
 def left(meter: Meter, most: int = 1_000) -> int:
     """Use up what a meter allows, and return how much it was; `most` stands for no limit."""
     for number in range(most):
@@ -49,6 +56,7 @@ def left(meter: Meter, most: int = 1_000) -> int:
             meter.take()
         except Deferred:
             return number
+        meter.release()
     return most
 
 
@@ -117,8 +125,7 @@ def test_nothing_is_assumed_of_a_host_of_no_kind() -> None:
 @pytest.mark.parametrize("assumed", [None, Allowance(requests=3, seconds=300)])
 def test_the_hosts_own_words_count(assumed: Allowance | None) -> None:
     meter = Meter(PLACE, assumed)
-    meter.take()
-    meter.learn(told(10, 4, 120))
+    ask(meter, told(10, 4, 120))
     assert left(meter) == 4
     assert refused(meter).until == NOON + timedelta(seconds=120)
 
@@ -126,8 +133,7 @@ def test_the_hosts_own_words_count(assumed: Allowance | None) -> None:
 @pytest.mark.usefixtures("clock")
 def test_nothing_left() -> None:
     meter = Meter(PLACE, None)
-    meter.take()
-    meter.learn(told(300, 0, 120))
+    ask(meter, told(300, 0, 120))
     assert left(meter) == 0
 
 
@@ -144,19 +150,16 @@ def test_those_under_way_are_counted_too() -> None:
 def test_what_others_use_up_is_counted_too() -> None:
     meter = Meter(PLACE, None)
     for remaining in (9, 5):
-        meter.take()
-        meter.learn(told(10, remaining, 120))
+        ask(meter, told(10, remaining, 120))
     assert left(meter) == 5
 
 
 def test_a_new_window_of_the_hosts_gives_all_back(clock: Clock) -> None:
     meter = Meter(PLACE, None)
-    meter.take()
-    meter.learn(told(10, 1, 120))
+    ask(meter, told(10, 1, 120))
     assert left(meter) == 1
     clock.passes(121)
-    meter.take()
-    meter.learn(told(10, 9, 240))
+    ask(meter, told(10, 9, 240))
     assert left(meter) == 9
     assert refused(meter).until == NOON + timedelta(seconds=240)
 
@@ -167,11 +170,9 @@ def test_a_host_whose_clock_is_ahead_gives_all_back_too(
 ) -> None:
     """Its new window begins before the old one ends by our clock."""
     meter = Meter(PLACE, assumed)
-    meter.take()
-    meter.learn(told(10, 2, 120))
+    ask(meter, told(10, 2, 120))
     clock.passes(110)
-    meter.take()
-    meter.learn(told(10, 9, 420))
+    ask(meter, told(10, 9, 420))
     assert left(meter) == 9
 
 
@@ -179,8 +180,7 @@ def test_a_window_that_slides_gives_back_little_by_little(clock: Clock) -> None:
     """Seconds until all is back, told with each answer: the reset never comes, but moves on."""
     meter = Meter(PLACE, None)
     for _ in range(100):
-        meter.take()
-        meter.learn({"ratelimit-limit": "10", "ratelimit-remaining": "7", "ratelimit-reset": "60"})
+        ask(meter, {"ratelimit-limit": "10", "ratelimit-remaining": "7", "ratelimit-reset": "60"})
         clock.passes(1)
 
 
@@ -200,8 +200,7 @@ def test_a_reset_that_wavers_begins_no_new_window(clock: Clock) -> None:
 @pytest.mark.parametrize("seconds", [1, 2])
 def test_a_window_of_a_second(clock: Clock, seconds: int) -> None:
     meter = Meter(PLACE, None)
-    meter.take()
-    meter.learn(told(5, 0, seconds))
+    ask(meter, told(5, 0, seconds))
     assert left(meter) == 0
     clock.passes(seconds)
     assert left(meter) > 0
@@ -228,8 +227,7 @@ NONSENSE: list[Mapping[str, str]] = [
 def test_nonsense_changes_nothing(headers: Mapping[str, str]) -> None:
     assumed, nothing = Meter(PLACE, Allowance(requests=3, seconds=300)), Meter(PLACE, None)
     for meter in (assumed, nothing):
-        meter.take()
-        meter.learn(headers)
+        ask(meter, headers)
     assert left(assumed) == 2
     assert left(nothing) == 1_000
 
@@ -237,8 +235,7 @@ def test_nonsense_changes_nothing(headers: Mapping[str, str]) -> None:
 @pytest.mark.usefixtures("clock")
 def test_more_left_than_there_is() -> None:
     meter = Meter(PLACE, None)
-    meter.take()
-    meter.learn(told(10, 99, 120))
+    ask(meter, told(10, 99, 120))
     assert left(meter) <= 10
 
 

@@ -68,8 +68,8 @@ async def check_contact(scene: Stage) -> None:
     """Check that the contact sees everybody's newest eligible post."""
     well = [person.name for person in people(CROWD) if not person.broken]
     async with scene.contact() as contact:
-        seen = await contact.seen(well, deadline=30)
-    assert {name: seen[name].activity for name in well} == {
+        seen = await contact.seen(well, 30, lambda seen: seen.status is not None)
+    assert {name: seen[name].status for name in well} == {
         name: scene.site.newest(name) for name in well
     }
 
@@ -139,7 +139,7 @@ async def test_a_dry_run_publishes_and_records_nothing(scene: Stage, api: Prefec
     assert query(scene.lastword, "SELECT count(*) FROM run") == [(0,)]
     async with scene.contact() as contact:
         seen = await contact.seen(["alice"], deadline=2)
-    assert seen["alice"].activity is None
+    assert seen["alice"].status is None
 
 
 async def test_force_publishes_what_is_unchanged(scene: Stage) -> None:

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, tostring
 from slixmpp import ComponentXMPP
 from slixmpp.xmlstream import StanzaBase
 
-from lastword.errors import LastWordError, Transient
+from lastword.errors import Transient
 from lastword.publishers import refusals
 from lastword.publishers.line import Kind
 
@@ -21,7 +21,7 @@ _NOT_KNOWN = ("not-authorized", "host-unknown", "conflict")
 _STANZA_BYTES = 1 << 20
 
 
-class NotAccepted(LastWordError):
+class NotAccepted(Exception):
     """The server does not know the component by this name and secret."""
 
 
@@ -53,7 +53,7 @@ class Component(ComponentXMPP):
         super().__init__(name, secret, *address)  # type: ignore[no-untyped-call]
         self.loop = asyncio.get_running_loop()
         self.name = name
-        self.lost: LastWordError | None = None
+        self.lost: Exception | None = None
         self.granted: dict[str, Element] = {}
         self._address = address
         self._deadline = deadline
@@ -120,7 +120,7 @@ class Component(ComponentXMPP):
             self._run_out_filters.cancel()
             await asyncio.gather(self._run_out_filters, return_exceptions=True)
 
-    def _fail(self, error: LastWordError) -> None:
+    def _fail(self, error: Exception) -> None:
         self.lost = self.lost or error
         waiting: list[asyncio.Future[Any]] = [self._in_session, *self._answers.values()]
         for future in waiting:

@@ -42,11 +42,12 @@ class Meter:
         self._limit = allowance.requests if allowance else None
         self._window = timedelta(seconds=allowance.seconds if allowance else 0)
         self._used = 0
+        self._unanswered = 0
         self._reset = now() + self._window
         self._closed_until: datetime | None = None
 
     def take(self) -> None:
-        """Count a request that is about to be sent.
+        """Count a request that is about to be sent; `release` it when it has ended.
 
         Raises:
             Deferred: there is none left; until when.
@@ -59,6 +60,11 @@ class Meter:
         if self._limit is not None and self._used >= self._limit:
             raise self._exhausted(self._reset)
         self._used += 1
+        self._unanswered += 1
+
+    def release(self) -> None:
+        """Note that a request has ended, whatever came of it."""
+        self._unanswered -= 1
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take in what an answer says of the host's limits; nonsense is passed over."""
@@ -67,8 +73,9 @@ class Meter:
         if reset is None or not limit or remaining is None:  # it has just answered: 0 is no limit
             return
         self._limit, used = limit, max(limit - remaining, 0)
-        if now() >= self._reset or reset > self._reset + _SAME_WINDOW:  # a new window
-            self._used, self._reset = used, reset
+        if now() >= self._reset or reset > self._reset + _SAME_WINDOW:
+            # A new window, or one that moves on with each answer: those under way are in either.
+            self._used, self._reset = used + max(self._unanswered - 1, 0), reset
         else:
             # Others may ask from the same address, and those under way are not in the host's count.
             self._used, self._reset = max(self._used, used), min(self._reset, reset)

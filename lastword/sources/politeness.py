@@ -65,11 +65,13 @@ class Politeness:
         try:
             await host.opening()
             meter.take()
-            await host.pace.acquire()
             try:
+                await host.pace.acquire()
                 yield meter
             except Deferred as asked_to_wait:
                 meter.close(asked_to_wait.until)
                 raise
+            finally:
+                meter.release()
         finally:
             host.slots.release()
