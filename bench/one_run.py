@@ -14,6 +14,7 @@ from flows.sync_accounts import WINDOW
 from lastword import runs
 from lastword.attempt import attempt
 from lastword.errors import Transient
+from lastword.post import Post
 from lastword.publishers.base import Confirmation
 from lastword.runs import AccountRef, Which
 from lastword.services import Services, tls_context
@@ -62,7 +63,8 @@ class _Place:
     async def current(self) -> str | None:
         return self.shown.get(self.jid)
 
-    async def set(self, status: str | None) -> Confirmation:
+    async def set(self, status: str | None, post: Post | None = None) -> Confirmation:
+        del post
         self.shown[self.jid] = status
         return Confirmation("shelf")
 

@@ -24,6 +24,7 @@ _SHOWN = (
     "expires_after",
     "only",
     "never",
+    "pep",
     "active",
     "health",
     "health_since",

@@ -34,6 +34,8 @@ class WiringOptions:
     "Words and #tags, with commas: a post must have one of them."
     never: str | None = None
     "Words and #tags, with commas: a post must have none of them."
+    pep: str | None = None
+    "What of PEP shows it: activity, microblog, tune, with commas; `none`; `default`: as needed."
 
     def checked(self) -> dict[str, Any]:
         """Return what was said, checked, by column.

@@ -52,6 +52,7 @@ class Contact:
         host: where the server listens, with STARTTLS.
         port: likewise.
         ca_file: PEM certificates to trust.
+        interests: PEP nodes to be notified of, beside activity.
 
     Attributes:
         people: what is seen of each person now, by localpart.
@@ -61,12 +62,22 @@ class Contact:
 
     client: ClientXMPP
 
-    def __init__(self, jid: str, password: str, *, host: str, port: int, ca_file: Path) -> None:
+    def __init__(
+        self,
+        jid: str,
+        password: str,
+        *,
+        host: str,
+        port: int,
+        ca_file: Path,
+        interests: Iterable[str] = (),
+    ) -> None:
         self.people: dict[str, Seen] = {}
         self.history: list[tuple[str, Seen]] = []
         self._jid = jid
         self._password = password
         self._address = (host, port)
+        self._interests = tuple(interests)
         self._tls = ssl.create_default_context(cafile=str(ca_file))
         self._changed = asyncio.Event()
 
@@ -84,6 +95,8 @@ class Contact:
         try:
             async with asyncio.timeout(_LOGIN):
                 _check(await outcome, self._jid)
+                for node in self._interests:
+                    await client.plugin["xep_0030"].add_feature(f"{node}+notify")
                 # The caps say `activity+notify`: without them the server sends no activities.
                 await client.plugin["xep_0115"].update_caps(broadcast=False)
                 await client.get_roster()

@@ -39,6 +39,8 @@ async def record(
             return Recorded()
         before = (account.last_outcome, account.last_error)
         is_current = account.edited_at == synced.edited_at
+        if account.jid == synced.jid:  # what a server holds, it holds whatever people want since
+            account.pep_memory = synced.pep_memory
         if is_current:
             _remember(account, synced, outcome)
         account.last_run_id = run_id

@@ -36,8 +36,8 @@ def rewire(
     """Set an account's wiring; the caller commits.
 
     What was refused may now be right: a changed JID, publisher or password ends the quarantine,
-    and so does a changed source, but not that of a refused login. What was remembered of another
-    source, or published for another JID, is dropped.
+    and so does a changed source or choice of PEP, but not that of a refused login. What was
+    remembered of another source, or published for another JID, is dropped.
 
     Args:
         account: the row, flushed.
@@ -68,10 +68,12 @@ def rewire(
         account.session_memory = None
     if changed & {"source", "jid", "publisher"}:
         account.published_status = account.published_post_id = account.published_at = None
-    if changed & {"source", "jid", "publisher", "secret", *_RULES}:
+    if "jid" in changed:
+        account.pep_memory = None
+    if changed & {"source", "jid", "publisher", "secret", "pep", *_RULES}:
         account.edited_at = now()
     if changed & {"jid", "publisher", "secret"} or (
-        "source" in changed and account.last_error != LoginRefused.__name__
+        changed & {"source", "pep"} and account.last_error != LoginRefused.__name__
     ):
         end_quarantine(account)
     return bool(changed)

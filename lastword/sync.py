@@ -38,7 +38,8 @@ async def sync(
         why = "the newest post has no text"
     if not status and not account.published_status:
         return Outcome(OutcomeKind.SKIPPED, why, post=post)
-    if status == account.published_status and not force:
+    is_as_wanted = (account.pep_memory or {}).get("asked", "") == account.pep
+    if status == account.published_status and is_as_wanted and not force:
         return Outcome(OutcomeKind.UNCHANGED, _noting("nothing new", choice), post=post)
 
     async with services.publishers[account.publisher].session(account) as session:
@@ -52,8 +53,9 @@ async def sync(
         if dry_run:
             ready = "a new status is ready" if status else f"the status would be cleared: {why}"
             return Outcome(OutcomeKind.SKIPPED, f"dry run: {ready}", post)
-        confirmation = await session.set(status or None)
+        confirmation = await session.set(status or None, post)
     reason = f"by {confirmation.carrier}" if status else f"cleared: {why}"
+    reason += f"; {confirmation.notice}" if confirmation.notice else ""
     return Outcome(
         OutcomeKind.PUBLISHED, _noting(reason, choice), post, status, confirmation.carrier
     )

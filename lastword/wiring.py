@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from lastword import jid
 from lastword.address import SourceAddress
-from lastword.publishers import PUBLISHERS
+from lastword.publishers import PUBLISHERS, pep
 from lastword.span import format_span, parse_span
 from lastword.status import check_template
 from models import Account
@@ -21,7 +21,7 @@ WITHOUT_PASSWORD = frozenset({"operator"})
 """Publishers that connect on an authority other than the user's password."""
 
 DEFAULT = "default"
-"""Typed for `max_age`: as the settings say."""
+"""Typed for `max_age`: as the settings say; for `pep`: as the server needs it."""
 NEVER = "never"
 """Typed for `expires_after`: a status stays."""
 LONGEST_STATUS = 1000
@@ -49,6 +49,7 @@ class Wiring:
     expires_after: timedelta | None = None
     only: str = ""
     never: str = ""
+    pep: str = pep.DEFAULT
     active: bool = True
 
     @classmethod
@@ -157,6 +158,21 @@ def _words(text: str) -> str:
     return ", ".join(dict.fromkeys(found))
 
 
+def _pep(text: str) -> str:
+    found = [one.strip().lower() for one in text.split(",")]
+    if found in ([""], [DEFAULT]):
+        return pep.DEFAULT
+    if found == [pep.NONE]:
+        return pep.NONE
+    for one in found:
+        if one not in pep.NODES:
+            raise ValueError(
+                f"there is no {one[:32]!r} in PEP: there is {', '.join(pep.NODES)}, with commas,"
+                f" or {pep.NONE}, or {DEFAULT}"
+            )
+    return ",".join(it for it in pep.NODES if it in found)
+
+
 _CHECKS: dict[str, Callable[[str], Any]] = {
     "name": _name,
     "source": _source,
@@ -170,6 +186,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "expires_after": _expires_after,
     "only": _words,
     "never": _words,
+    "pep": _pep,
     "active": _active,
 }
 
@@ -180,7 +197,7 @@ def _typed(field: str, value: Any) -> str:  # noqa: ANN401
             return "keep" if value else "drop"
         case "active", bool():
             return "yes" if value else "no"
-        case "max_age", None:
+        case ("max_age", None) | ("pep", ""):
             return DEFAULT
         case "expires_after", None:
             return NEVER

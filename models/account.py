@@ -48,6 +48,8 @@ class Account(SQLModel, table=True):
     """Words and #tags, with commas: a post must have one of them."""
     never: str = Field(default="", max_length=1024, sa_column_kwargs={"server_default": text("''")})
     """Words and #tags, with commas: a post must have none of them."""
+    pep: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": text("''")})
+    """Kinds of PEP nodes that show the status, with commas; empty: as the server needs it."""
     active: bool = Field(default=True, index=True)
     created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
     edited_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
@@ -70,6 +72,9 @@ class Account(SQLModel, table=True):
     """What the source keeps between runs (ETag, resolved id, last post): assign, never mutate."""
     session_memory: str | None = Field(default=None, sa_type=Text)
     """What the publisher keeps between runs, sealed: a saved session is a secret too."""
+
+    pep_memory: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    """What of PEP holds our words, and by which choice: assign, never mutate."""
 
     last_run_id: int | None = Field(
         default=None, foreign_key="run.id", ondelete="SET NULL", index=True

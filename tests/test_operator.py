@@ -82,7 +82,7 @@ async def test_activity_of_before_is_retracted(operator: Operator, person: str) 
         async with operating(server) as only_pep, only_pep.session(account(person)) as session:
             assert await session.set("Old") == PEP
     had = account(person)
-    had.last_carrier = "pep"
+    had.pep_memory = {"held": {"activity": "presence"}}
     async with operator.session(had) as session:
         await session.current()
         assert await session.set("New") == SHARED

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from lastword.errors import Deferred, Gone, LastWordError, Rejected, Transient
+from lastword.post import Post
 from lastword.preview import preview
 from lastword.publishers.base import Confirmation
 from lastword.services import Services
@@ -55,7 +56,8 @@ class Publisher:
     async def current(self) -> str | None:
         return self.status
 
-    async def set(self, status: str | None) -> Confirmation:
+    async def set(self, status: str | None, post: Post | None = None) -> Confirmation:
+        del post
         self.status = status
         return Confirmation("memory")
 

@@ -115,5 +115,6 @@ def test_exported_json_is_a_list_of_objects() -> None:
         "expires_after": "never",
         "only": "",
         "never": "",
+        "pep": "default",
         "active": True,
     }

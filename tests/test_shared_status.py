@@ -131,7 +131,7 @@ async def test_activity_of_before_is_retracted(
 ) -> None:
     """The server could not do this until now."""
     had = account(person)
-    had.last_carrier = "pep+presence"
+    had.pep_memory = {"held": {"activity": "presence"}}
     async with witness(governed) as contact, Device(governed, person) as phone:
         await phone.ask(
             '<pubsub xmlns="http://jabber.org/protocol/pubsub"><publish'

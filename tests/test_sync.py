@@ -51,6 +51,7 @@ class Memory:
     """A publisher whose server is a variable; counts its sessions."""
 
     shown: str | None = None
+    post: Post | None = None
     sessions: int = 0
     sets: list[str | None] = field(default_factory=list)
 
@@ -63,8 +64,8 @@ class Memory:
     async def current(self) -> str | None:
         return self.shown
 
-    async def set(self, status: str | None) -> Confirmation:
-        self.shown = status
+    async def set(self, status: str | None, post: Post | None = None) -> Confirmation:
+        self.shown, self.post = status, post
         self.sets.append(status)
         return Confirmation("memory")
 
@@ -119,6 +120,17 @@ async def test_what_the_server_has_already_is_not_set_again(world: World) -> Non
     assert outcome.kind is OutcomeKind.UNCHANGED
     assert outcome.status == "Hello, world", "remembered, so that the next run need not ask"
     assert world.publisher.sets == []
+
+
+async def test_another_choice_of_pep_is_seen_to_though_nothing_is_new(world: World) -> None:
+    stands(world)
+    world.account.pep = "activity,tune"
+    assert (await world.sync()).reason == "the server has it already"
+    world.publisher.shown = None  # as where one of the two lacks it
+    outcome = await world.sync()
+    assert (outcome.kind, world.publisher.post) == (OutcomeKind.PUBLISHED, POST)
+    world.account.pep_memory = {"asked": "activity,tune", "held": {}}
+    assert (await world.sync()).reason == "nothing new"
 
 
 async def test_force_publishes_even_what_is_unchanged(world: World) -> None:

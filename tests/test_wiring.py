@@ -27,6 +27,9 @@ from lastword.wiring import checked, checked_password
         ("only", " #Status,berlin ,, berlin", "#Status, berlin"),
         ("never", "cafe\u0301", "caf\u00e9"),
         ("never", "", ""),
+        ("pep", "Default", ""),
+        ("pep", " none ", "none"),
+        ("pep", "tune, Activity,tune", "activity,tune"),
     ],
 )
 def test_wiring_is_kept_in_its_normal_form(field: str, typed: str, kept: object) -> None:
@@ -60,6 +63,9 @@ def test_wiring_is_kept_in_its_normal_form(field: str, typed: str, kept: object)
         ("max_age", "0d", "looks like 30d, 12h or 90m"),
         ("expires_after", "999999w", "looks like 30d, 12h or 90m"),
         ("only", "two words", "neither a word nor a #tag"),
+        ("pep", "nick", "there is no 'nick' in PEP: there is activity, microblog, tune"),
+        ("pep", "activity,", "there is no ''"),
+        ("pep", "none,tune", "there is no 'none'"),
         ("never", "#", "neither a word nor a #tag"),
         ("never", "a," * 600, "1024 is the limit"),
     ],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lastword.errors import Defect
+from lastword.post import Post
 from models import Account
 
 # XML 1.0, section 2.2: servers end the stream at anything else.
@@ -17,10 +18,13 @@ class Confirmation:
     """The server's word that the status is set.
 
     Attributes:
-        carrier: what holds it there: `shared_status`, `pep`, `presence`, or `pep+presence`.
+        carrier: what holds it there: `shared_status`, `pep`, `presence`, or several, such as
+            `pep+presence`.
+        notice: what people should know beside it, or empty.
     """
 
     carrier: str
+    notice: str = ""
 
 
 class Session(Protocol):
@@ -30,8 +34,13 @@ class Session(Protocol):
         """Return the status that the server has for the account, or None."""
         ...
 
-    async def set(self, status: str | None) -> Confirmation:
-        """Set the status, or clear it with None; return once the server has confirmed."""
+    async def set(self, status: str | None, post: Post | None = None) -> Confirmation:
+        """Set the status, or clear it with None; return once the server has confirmed.
+
+        Args:
+            status: the text.
+            post: what it was made of, for carriers that show more of it.
+        """
         ...
 
 

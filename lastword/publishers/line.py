@@ -14,6 +14,10 @@ class Line(Protocol):
         """The server, as messages call it."""
         ...
 
+    def may_read(self, namespace: str) -> bool:
+        """Return whether we may ask about the user what is in this namespace."""
+        ...
+
     async def ask(self, kind: Kind, payload: Element, to: str | None = None) -> Element | None:
         """Send an IQ and return the answer, whole; None where the server knows no such thing.
 

@@ -8,34 +8,34 @@ from contextlib import asynccontextmanager
 from lastword.breaker import Breaker
 from lastword.errors import Systemic
 from lastword.jid import domain_of
+from lastword.post import Post
 from lastword.publishers import presence
 from lastword.publishers.base import Confirmation, check_xml
+from lastword.publishers.carriers import Carriers
 from lastword.publishers.client import Client
 from lastword.publishers.disco import Disco
 from lastword.publishers.dns import Directory
 from lastword.publishers.login_line import LoginLine
-from lastword.publishers.pep import Pep
 from lastword.publishers.session import xmpp_session
 from lastword.publishers.shared_status import SharedStatus
 from models import Account
 
 
 class LoginSession:
-    """The user's session: by the shared status where the server has it, else by activity.
+    """The user's session: by the carriers that stay, and by presence without a shared status.
 
     Args:
         client: in session.
         disco: what servers can do.
-        last_carrier: what held the account's status until now.
+        account: the row, detached; see `Carriers`.
     """
 
-    def __init__(self, client: Client, disco: Disco, last_carrier: str | None) -> None:
+    def __init__(self, client: Client, disco: Disco, account: Account) -> None:
         self._client = client
         self._line = LoginLine(client)
         self._disco = disco
-        self._pep = Pep(self._line)
-        self._shared: SharedStatus | None = None
-        self._had_activity = Pep.NAME in (last_carrier or "")
+        self._account = account
+        self._carriers = Carriers(self._line, account, has_shared=False)
         self._is_shown = False
         self._status: str | None = None
 
@@ -47,30 +47,29 @@ class LoginSession:
         """
         features = await self._disco.features(self._client.domain, self._line.ask)
         if SharedStatus.NS in features:
-            self._shared = SharedStatus(self._line)
-            return await self._shared.current()
-        return await self._pep.current()
+            self._carriers = Carriers(self._line, self._account, has_shared=True)
+        return await self._carriers.current()
 
-    async def set(self, status: str | None) -> Confirmation:
+    async def set(self, status: str | None, post: Post | None = None) -> Confirmation:
         """Set the status, or clear it with None; return once the server has confirmed.
 
         `current` comes before.
 
         Raises:
             Transient: the server did not confirm.
+            Rejected, Deferred: it would harm what is the user's own; see `Carriers.check`.
             Defect: the status was not cleaned.
         """
         check_xml(status)
-        if self._shared:
-            await self._shared.set(status)
-            if self._had_activity:  # from before the server could do this: it would go stale
-                await self._pep.set(None)
-            return Confirmation(SharedStatus.NAME)
-        # Presence first: only then do all servers tell contacts of the activity.
-        await presence.show(self._client, status)
-        self._is_shown, self._status = True, status
-        kept = await self._pep.set(status)
-        return Confirmation(f"{Pep.NAME}+{presence.NAME}" if kept else presence.NAME)
+        if status is not None:
+            await self._carriers.check()
+        if not self._carriers.is_shared:
+            # Presence first: only then do all servers tell contacts of what PEP has.
+            await presence.show(self._client, status)
+            self._is_shown, self._status = True, status
+        held = await self._carriers.set(status, post)
+        names = [*held.carriers, *([presence.NAME] if self._is_shown else [])]
+        return Confirmation("+".join(names), "; ".join(held.notices))
 
     def leave(self) -> None:
         """Take leave of the contacts, where they saw us come."""
@@ -137,7 +136,7 @@ class Login:
                 directory=self._directory,
             ) as client,
         ):
-            session = LoginSession(client, self._disco, account.last_carrier)
+            session = LoginSession(client, self._disco, account)
             yield session
             session.leave()
 

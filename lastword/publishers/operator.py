@@ -15,11 +15,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from lastword.breaker import Breaker
 from lastword.errors import Deferred, Systemic
 from lastword.jid import domain_of
-from lastword.publishers import privilege
+from lastword.post import Post
+from lastword.publishers import privilege, pubsub
 from lastword.publishers.base import Confirmation, check_xml
+from lastword.publishers.carriers import Carriers
 from lastword.publishers.component import Component, NotAccepted
 from lastword.publishers.disco import Disco
-from lastword.publishers.pep import PUBSUB, Pep
 from lastword.publishers.privilege import PrivilegedLine
 from lastword.publishers.shared_status import SharedStatus
 from models import Account
@@ -89,15 +90,12 @@ class OperatorSession:
     Args:
         line: the user's.
         namespaces: what we may both read and change, of what the server has.
-        last_carrier: what held the account's status until now.
+        account: the row, detached; see `Carriers`.
     """
 
-    def __init__(
-        self, line: PrivilegedLine, namespaces: frozenset[str], last_carrier: str | None
-    ) -> None:
-        self._pep = Pep(line) if PUBSUB in namespaces else None
-        self._shared = SharedStatus(line) if SharedStatus.NS in namespaces else None
-        self._had_activity = Pep.NAME in (last_carrier or "")
+    def __init__(self, line: PrivilegedLine, namespaces: frozenset[str], account: Account) -> None:
+        has_shared, has_pep = (it in namespaces for it in (SharedStatus.NS, pubsub.NS))
+        self._carriers = Carriers(line, account, has_shared=has_shared, has_pep=has_pep)
 
     async def current(self) -> str | None:
         """Return the text that the server holds, or None.
@@ -105,26 +103,26 @@ class OperatorSession:
         Raises:
             LastWordError: see `PrivilegedLine.ask`.
         """
-        if self._shared:
-            return await self._shared.current()
-        return await self._pep.current() if self._pep else None
+        return await self._carriers.current()
 
-    async def set(self, status: str | None) -> Confirmation:
+    async def set(self, status: str | None, post: Post | None = None) -> Confirmation:
         """Set the status, or clear it with None; return once the server has confirmed.
 
         Raises:
-            LastWordError: see `PrivilegedLine.ask`.
+            Deferred: nothing on the server keeps it.
+            LastWordError: see `PrivilegedLine.ask` and `Carriers.check`.
             Defect: the status was not cleaned.
         """
         check_xml(status)
-        if self._shared:
-            await self._shared.set(status)
-            if self._had_activity and self._pep:
-                await self._pep.set(None)
-            return Confirmation(SharedStatus.NAME)
-        if self._pep is None or not await self._pep.set(status):
-            raise Deferred("the server keeps no activity for this user: it may not have PEP")
-        return Confirmation(Pep.NAME)
+        if status is not None:
+            await self._carriers.check()
+        held = await self._carriers.set(status, post)
+        if status is not None and not held.carriers:
+            raise Deferred(
+                "nothing on the server keeps a status for this user: it may not have PEP, or the"
+                " account wants none of it (`lastword accounts edit --pep`)"
+            )
+        return Confirmation("+".join(held.carriers), "; ".join(held.notices))
 
 
 class Operator:
@@ -162,7 +160,7 @@ class Operator:
         async with self._breaker.watching(domain), link.at_once:
             component, namespaces = await link.open()
             line = PrivilegedLine(component, account.jid)
-            yield OperatorSession(line, namespaces, account.last_carrier)
+            yield OperatorSession(line, namespaces, account)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -219,7 +217,7 @@ class _Link:
         features = await Disco().features(self._domain, component.ask)
         told = component.granted.get(self._domain)
         offered = [SharedStatus.NS] if SharedStatus.NS in features else []
-        usable = privilege.granted(told) & {*offered, PUBSUB}
+        usable = privilege.granted(told) & {*offered, pubsub.NS}
         if not usable:
-            raise privilege.missing(self._domain, component.name, told, [*offered, PUBSUB])
+            raise privilege.missing(self._domain, component.name, told, [*offered, pubsub.NS])
         return usable

@@ -1,60 +1,64 @@
-"""Carrier `pep`: User Activity (XEP-0108), which stays on the server when we have left."""
+"""Carrier `pep`: nodes of the user's own PEP service, which stay when we have left.
 
-import unicodedata
-from xml.etree.ElementTree import Element, SubElement
+One file per kind of node, one line for each here.
+"""
 
-from slixmpp.plugins.xep_0108.stanza import UserActivity
+from collections.abc import Callable
+from typing import Protocol
 
+from lastword.post import Post
 from lastword.publishers.line import Line
+from lastword.publishers.pep_activity import Activity
+from lastword.publishers.pep_microblog import Microblog
+from lastword.publishers.pep_tune import Tune
+from models import Account
 
-NODE = UserActivity.namespace
-PUBSUB = "http://jabber.org/protocol/pubsub"
-_ITEM = "current"
+NAME = "pep"
+DEFAULT = ""
+"""An account's `pep` that says nothing: activity, where the server has no shared status."""
+NONE = "none"
+"""An account's `pep` that wants none of it."""
 
 
-class Pep:
-    """One user's activity, over a line on which we may speak for the user."""
-
-    NAME = "pep"
-
-    def __init__(self, line: Line) -> None:
-        self._line = line
+class Kept(Protocol):
+    """One kind of node that holds an account's status; `current` comes before the others."""
 
     async def current(self) -> str | None:
-        """Return the text of the activity that the server holds, or None.
+        """Return the text that the node holds, or None."""
+        ...
+
+    async def check(self) -> None:
+        """Return if a status can be put there at no harm to what is the user's own.
 
         Raises:
-            LastWordError: the server did not say.
+            Rejected: it cannot, as the node is.
+            Deferred: the server does not let us find out.
         """
-        request = Element(f"{{{PUBSUB}}}pubsub")
-        SubElement(request, f"{{{PUBSUB}}}items", node=NODE, max_items="1")
-        answer = await self._line.ask("get", request)
-        text = None if answer is None else answer.findtext(f".//{{{NODE}}}activity/{{{NODE}}}text")
-        return unicodedata.normalize("NFC", text) if text else None
+        ...
 
-    async def set(self, status: str | None) -> bool:
-        """Publish the status as the user's activity; retract it with None.
+    async def set(self, status: str, post: Post | None) -> str | None:
+        """Put the status there, and return the node's access model; None: the server has no PEP."""
+        ...
 
-        Returns:
-            Whether the server keeps it: not all have PEP, or for all of their users.
+    async def clear(self) -> None:
+        """Take away what we have put there."""
+        ...
 
-        Raises:
-            LastWordError: the server did not confirm.
-        """
-        activity = UserActivity()
-        if status is not None:
-            activity["value"] = ("undefined", None)
-            activity["text"] = status
-        kept = await self._change("publish", activity.xml)
-        if kept and status is None:
-            # All clients know an empty activity (XEP-0108, 2.2); not all a retraction.
-            await self._change("retract")
-        return kept
 
-    async def _change(self, what: str, payload: Element | None = None) -> bool:
-        request = Element(f"{{{PUBSUB}}}pubsub")
-        change = SubElement(request, f"{{{PUBSUB}}}{what}", node=NODE)
-        item = SubElement(change, f"{{{PUBSUB}}}item", id=_ITEM)
-        if payload is not None:
-            item.append(payload)
-        return await self._line.ask("set", request) is not None
+NODES: dict[str, Callable[[Line, Account], Kept]] = {
+    "activity": Activity,
+    "microblog": Microblog,
+    "tune": Tune,
+}
+
+
+def wanted(pep: str, *, is_shared: bool) -> list[str]:
+    """Return the kinds of nodes that an account wants.
+
+    Args:
+        pep: the account's.
+        is_shared: whether the server keeps a shared status, which shows to more people than any.
+    """
+    if pep == DEFAULT:
+        return [] if is_shared else ["activity"]
+    return [] if pep == NONE else pep.split(",")

@@ -15,16 +15,17 @@ _CLIENT = "jabber:client"
 _INNER = f"{{{NS}}}privilege/{{urn:xmpp:forward:0}}forwarded/{{{_CLIENT}}}iq"
 
 
-def granted(told: Element | None) -> frozenset[str]:
+def granted(told: Element | None, *kinds: str) -> frozenset[str]:
     """Return the namespaces of requests that a component may both read and change.
 
     Args:
         told: the server's `<privilege/>`, or None where it has told nothing.
+        kinds: `get` or `set`, where one of the two is enough.
     """
     if told is None or not told.tag.startswith(f"{{{NS}}}"):
         return frozenset()
     named = told.iterfind(f"{{{NS}}}perm[@access='iq']//{{{NS}}}namespace")
-    return frozenset(one.get("ns", "") for one in named if one.get("type") == "both")
+    return frozenset(one.get("ns", "") for one in named if one.get("type") in ("both", *kinds))
 
 
 def missing(domain: str, component: str, told: Element | None, wanted: list[str]) -> Systemic:
@@ -67,6 +68,10 @@ class PrivilegedLine:
     def domain(self) -> str:
         """The server. See `Line.domain`."""
         return self._jid.rpartition("@")[2]
+
+    def may_read(self, namespace: str) -> bool:
+        """As the server's operator says. See `Line.may_read`."""
+        return namespace in granted(self._component.granted.get(self.domain), "get")
 
     async def ask(self, kind: Kind, payload: Element, to: str | None = None) -> Element | None:
         """Send an IQ as the user, and return the answer to it. See `Line.ask`.
