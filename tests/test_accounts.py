@@ -96,7 +96,9 @@ async def test_listed_by_name_and_by_health(database: Database, troubled: Accoun
 
 
 @pytest.mark.parametrize(
-    "changes", [{"source": OTHER_FEED}, {"jid": "al@chat.example"}, {}], ids=str
+    "changes",
+    [{"source": OTHER_FEED}, {"jid": "al@chat.example"}, {"pep": "activity"}, {}],
+    ids=str,
 )
 async def test_changed_wiring_ends_the_quarantine(
     database: Database, troubled: Account, keyring: Keyring, changes: dict[str, Any]
@@ -147,6 +149,18 @@ async def test_another_user_of_the_server_forgets_session_and_status(
     assert account.session_memory is account.published_status is None
     assert account.source_memory == {"etag": "x"}
     assert account.secret == troubled.secret
+
+
+async def test_what_pep_holds_is_remembered_for_the_same_user(
+    database: Database, troubled: Account
+) -> None:
+    held = {"asked": "", "held": {"activity": "presence"}}
+    async with database.session() as session, session.begin():
+        (await session.get_one(Account, troubled.id)).pep_memory = held
+    account = await accounts.edit(database, "alice", {"pep": "none", "publisher": "operator"})
+    assert account.pep_memory == held, "it is to be taken back yet"
+    account = await accounts.edit(database, "alice", {"jid": "al@chat.example"})
+    assert account.pep_memory is None
 
 
 async def test_another_server_asks_for_its_password(database: Database, troubled: Account) -> None:

@@ -147,12 +147,14 @@ async def test_what_was_edited_meanwhile_is_not_judged_by_the_old_wiring(
     async with database.session() as session, session.begin():
         edited = await session.get_one(Account, loaded.id)
         edited.edited_at = now() + timedelta(seconds=1)
+    loaded.pep_memory = {"asked": "", "held": {"activity": "presence"}}
     run_id = await runs.begin(database, Which.DUE, 1, None)
     refused = Outcome.of_error(LoginRefused("chat.example refused the password"))
     recorded = await record(database, run_id, loaded, refused, 0)
     saved, _ = await read(database)
     assert saved.health is Health.OK
     assert saved.last_outcome is OutcomeKind.FAILED
+    assert saved.pep_memory == loaded.pep_memory, "the server has it, whatever people want since"
     assert not recorded.began_to_need_owner
 
 

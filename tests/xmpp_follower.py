@@ -63,9 +63,10 @@ class Follower(Contact):
     def _event(self, stanza: StanzaBase) -> None:
         # Prosody 0.12 sends a notification to the bare JID as well, under the same id, where this
         # client was the first with its caps. Each publishing has an id of its own.
-        if stanza["id"] in self._ids:
+        number = stanza["id"]
+        if number and number in self._ids:
             return
-        self._ids.add(stanza["id"])
+        self._ids.add(number)
         for items in stanza.xml.iter(f"{EVENT}items"):
             kind = _KINDS[items.get("node", "")]
             payload = items.find(f"{EVENT}item/*")

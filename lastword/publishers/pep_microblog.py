@@ -35,7 +35,6 @@ class Microblog:
         self._account = account
         self._node = PepNode(line, NODE)
         self._has_looked = False
-        self._exists = False
         self._ours: list[str] = []
         self._theirs = 0
         self._most: int | None = None
@@ -70,8 +69,9 @@ class Microblog:
         await self._look()
         name = uuid5(NAMESPACE_URL, f"{self._account.source} {post.id if post else status}")
         number = f"{_OURS}{name}"
-        if not self._exists and not await self._node.create():
-            return None
+        if not self._ours and not self._theirs:
+            # It may be there, and empty: ejabberd tells no difference, and refuses to make it anew.
+            await self._node.create()
         before = [one for one in self._ours if one != number]
         if self._most and self._theirs + len(self._ours) >= self._most:
             await self._retract(before)
@@ -94,7 +94,6 @@ class Microblog:
             return
         numbers = await self._node.numbers()
         self._has_looked = True
-        self._exists = numbers is not None
         self._ours = [one for one in numbers or () if one.startswith(_OURS)]
         self._theirs = len(numbers or ()) - len(self._ours)
 

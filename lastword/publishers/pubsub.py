@@ -45,13 +45,16 @@ class PepNode:
             return None
         return [one.get("name", "") for one in answer.iter(f"{{{ITEMS}}}item")]
 
-    async def create(self) -> bool:
-        """Create the node for many items, seen by all contacts, and tell whether it is there."""
+    async def create(self) -> None:
+        """Create the node for many items, seen by all contacts; one that is there stays as it is.
+
+        Options of publishing would not do: ejabberd knows no `max_items` among them.
+        """
         request, _ = self._request("create")
         configure = SubElement(request, f"{{{NS}}}configure")
         options = {"persist_items": "true", "max_items": "max", "access_model": PRESENCE}
         configure.append(_form(f"{NS}#node_config", options))
-        return await self._line.ask("set", request) is not None
+        await self._line.ask("set", request)
 
     async def put(self, number: str, payload: Element, options: Element | None = None) -> bool:
         """Publish an item, and tell whether the server keeps it.
