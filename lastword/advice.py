@@ -4,7 +4,7 @@ _BY_ERROR = {
     "LoginRefused": "`lastword accounts edit {name} --password`: not tried again before",
     "Rejected": "`lastword accounts edit {name}`, or `resume {name}` if it was put right there",
     "Gone": "Nothing: looked at again once a day, and comes back by itself",
-    "Deferred": "Nothing: tried again when its host allows",
+    "Deferred": "Nothing here: tried again when its host allows, or is set up as the reason says",
     "Transient": "Nothing yet: tried again in the next run; if it lasts, `lastword why {name}`",
     "SealBroken": "`lastword accounts edit {name} --password`: the sealed one cannot be opened",
     "Systemic": "`lastword doctor` tells what is wrong with the installation",

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from lastword.advice import advice
+from lastword.way import better, way
 from models import Account, Health, LedgerEntry
 
 _HEALTH = {
@@ -10,17 +11,6 @@ _HEALTH = {
     Health.FAILING: "failing",
     Health.NEEDS_OWNER: "waits for its owner",
     Health.GONE: "its source is gone",
-}
-
-
-_MODULE = "with mod_shared_status it would stand beside the name at all times: see docs/xmpp.md"
-# What one line on the server would do for those who look.
-_BETTER = {
-    "pep": f"contacts see it where their client shows activities; {_MODULE}",
-    "pep+presence": (
-        f"between runs contacts see it where their client shows activities; {_MODULE}"
-    ),
-    "presence": f"it is gone between runs, for the server has no PEP; {_MODULE}",
 }
 
 
@@ -42,9 +32,8 @@ def diagnosis(account: Account, history: list[LedgerEntry], now: datetime) -> li
         )
     if account.published_at:
         shown = f"“{account.published_status}” {_ago(account.published_at, now)}"
-        lines.append(("Shown", f"{shown}, by {account.last_carrier}"))
-        if better := _BETTER.get(account.last_carrier or ""):
-            lines.append(("Better", better))
+        lines += [("Shown", shown), ("By", way(account))]
+        lines += [("" if number else "Better", it) for number, it in enumerate(better(account))]
     lines.append(("Next", _next(account, now)))
     if isinstance(moved_to := account.source_memory.get("moved_to"), str):
         lines.append(("Moved", f"`lastword accounts edit {account.name} --source {moved_to}`"))

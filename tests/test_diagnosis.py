@@ -86,16 +86,89 @@ def test_a_source_that_has_moved() -> None:
     assert "Moved" not in dict(diagnosis(account(source_memory={"moved_to": 5}), [], NOW))
 
 
+def stands(carrier: str, pep: str = "", asked: str | None = None, **more: Any) -> Account:  # noqa: ANN401
+    held = more.pop("held", {"activity": "presence"} if "pep" in carrier else {})
+    memory = {"asked": pep if asked is None else asked, "held": held}
+    return account(
+        published_status="Hi",
+        published_at=NOW,
+        last_carrier=carrier,
+        pep=pep,
+        pep_memory=memory,
+        **more,
+    )
+
+
 @pytest.mark.parametrize(
-    ("carrier", "words"),
+    ("shown", "way", "better"),
     [
-        ("pep", "where their client shows activities; with mod_shared_status"),
-        ("pep+presence", "between runs contacts see it where"),
-        ("presence", "it is gone between runs"),
-        ("shared_status", None),
+        (stands("shared_status"), "login, shared_status: the server keeps the words", []),
+        (
+            stands("shared_status+pep", "activity", publisher="operator"),
+            "devices, and the account wants its activity as well",
+            [],
+        ),
+        (
+            stands("pep+presence"),
+            "login, pep+presence: the server has no shared status, and keeps the activity",
+            [
+                "between runs contacts see it where their client shows activities; on the server modules"
+            ],
+        ),
+        (
+            stands("pep", publisher="operator"),
+            "operator, pep: the server has no shared status, or does not let us set it",
+            [
+                'activities; on the server modules_enabled = { "shared_status" }',
+                '["google:shared-status"]',
+            ],
+        ),
+        (
+            stands("pep+presence", "microblog,tune", held={"microblog": "open", "tune": ""}),
+            "keeps the microblog and tune",
+            ["where their client shows microblogs and tunes;"],
+        ),
+        (
+            stands("presence"),
+            "neither a shared status nor PEP",
+            ["between runs it is gone; on the server modules_enabled"],
+        ),
+        (stands("presence", "none"), "the account wants none of PEP", ["between runs it is gone"]),
+        (
+            stands("pep+presence", held={"activity": "whitelist"}),
+            "keeps the activity",
+            ["the access model of its node is whitelist, by the user's choice; with presence"],
+        ),
+        (
+            stands("pep", publisher="operator", held={"activity": "other"}),
+            "keeps the activity",
+            ["the access model of its node is another"],
+        ),
+        (
+            stands("shared_status", "microblog"),
+            "the server keeps the words",
+            ['keeps no microblog, though the account wants it: modules_enabled = { "pep" }'],
+        ),
+        (stands("shared_status", "microblog", asked=""), "the server keeps the words", []),
     ],
 )
-def test_what_would_better_it(carrier: str, words: str | None) -> None:
-    shown = account(published_status="Hi", published_at=NOW, last_carrier=carrier)
-    better = dict(diagnosis(shown, [], NOW)).get("Better", "")
-    assert words in better if words else not better
+def test_the_way_and_what_would_better_it(shown: Account, way: str, better: list[str]) -> None:
+    lines = diagnosis(shown, [], NOW)
+    assert way in text_of(lines, "By")
+    told = " ".join(text for heading, text in lines if heading in ("Better", ""))
+    assert bool(told) is bool(better)
+    assert all(words in told for words in better)
+
+
+def test_an_operator_without_privilege() -> None:
+    waiting = account(
+        publisher="operator",
+        last_outcome=OutcomeKind.DEFERRED,
+        last_error="Deferred",
+        last_reason="operator:chat.example is out of action: chat.example gives the component no"
+        " privilege: its configuration needs …",
+        last_at=NOW,
+    )
+    lines = diagnosis(waiting, [], NOW)
+    assert "its configuration needs" in text_of(lines, "Last")
+    assert "Better" not in dict(lines), "what is to be done comes first"

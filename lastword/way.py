@@ -1,0 +1,80 @@
+"""By which publisher and carrier an account's status stands, why, and what would better that."""
+
+from lastword.publishers.pep import DEFAULT, NAME, NONE
+from lastword.publishers.pubsub import PRESENCE, UNKNOWN
+from lastword.publishers.shared_status import SharedStatus
+from models import Account
+
+_MODULE = 'modules_enabled = { "shared_status" } with our module for Prosody'
+_RIGHT = f', and ["{SharedStatus.NS}"] = "both" for the component,'
+_SEEN_BY_ALL = ("", PRESENCE, "open")
+
+
+def way(account: Account) -> str:
+    """Return which publisher and carriers hold the status, and why these."""
+    carriers = _carriers(account)
+    if SharedStatus.NAME in carriers:
+        why = "the server keeps the words for all of the user's devices"
+        if NAME in carriers:
+            why += f", and the account wants its {_kinds(account)} as well"
+    elif NAME in carriers:
+        if account.publisher == "operator":
+            why = "the server has no shared status, or does not let us set it, and keeps the"
+        else:
+            why = "the server has no shared status, and keeps the"
+        why += f" {_kinds(account)}"
+    elif account.pep == NONE:
+        why = "the server has no shared status, and the account wants none of PEP"
+    else:
+        why = "the server has neither a shared status nor PEP for this user"
+    return f"{account.publisher}, {account.last_carrier}: {why}"
+
+
+def better(account: Account) -> list[str]:
+    """Return what would let more people see the status, or see it for longer."""
+    carriers, held = _carriers(account), _held(account)
+    found = []
+    if SharedStatus.NAME not in carriers:
+        lines = _MODULE + (_RIGHT if account.publisher == "operator" else "")
+        found.append(
+            f"{_now(account, carriers)}; on the server {lines} puts it beside the name at all times,"
+            " in every client (docs/xmpp.md)"
+        )
+    for kind, access_model in held.items():
+        if access_model not in _SEEN_BY_ALL:
+            model = "another" if access_model == UNKNOWN else access_model
+            found.append(
+                f"not all contacts see the {kind}: the access model of its node is {model}, by the"
+                f" user's choice; with {PRESENCE} all would"
+            )
+    wanted = [] if account.pep in (DEFAULT, NONE) else account.pep.split(",")
+    is_settled = (account.pep_memory or {}).get("asked", DEFAULT) == account.pep
+    found.extend(
+        f"the server keeps no {kind}, though the account wants it:"
+        ' modules_enabled = { "pep" } there (Prosody), mod_pubsub with the plugin pep (ejabberd)'
+        for kind in wanted
+        if is_settled and kind not in held
+    )
+    return found
+
+
+def _now(account: Account, carriers: list[str]) -> str:
+    between = "between runs " if account.publisher == "login" else ""
+    if NAME in carriers:
+        return f"{between}contacts see it where their client shows {_kinds(account, many=True)}"
+    return "between runs it is gone"
+
+
+def _kinds(account: Account, *, many: bool = False) -> str:
+    names = list(_held(account)) or ["activity"]
+    if many:
+        names = [{"activity": "activities"}.get(it, f"{it}s") for it in names]
+    return " and ".join(names)
+
+
+def _held(account: Account) -> dict[str, str]:
+    return dict((account.pep_memory or {}).get("held", {}))
+
+
+def _carriers(account: Account) -> list[str]:
+    return (account.last_carrier or "").split("+")
