@@ -37,8 +37,8 @@ def better(account: Account) -> list[str]:
     if SharedStatus.NAME not in carriers:
         lines = _MODULE + (_RIGHT if account.publisher == "operator" else "")
         found.append(
-            f"{_now(account, carriers)}; on the server {lines} puts it beside the name at all times,"
-            " in every client (docs/xmpp.md)"
+            f"{_now(account, carriers)}; on the server {lines} puts it beside the name at all"
+            " times, in every client (docs/xmpp.md)"
         )
     for kind, access_model in held.items():
         if access_model not in _SEEN_BY_ALL:

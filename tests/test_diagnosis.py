@@ -111,9 +111,7 @@ def stands(carrier: str, pep: str = "", asked: str | None = None, **more: Any) -
         (
             stands("pep+presence"),
             "login, pep+presence: the server has no shared status, and keeps the activity",
-            [
-                "between runs contacts see it where their client shows activities; on the server modules"
-            ],
+            ["between runs contacts see it where their client shows activities; on the server"],
         ),
         (
             stands("pep", publisher="operator"),

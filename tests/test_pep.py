@@ -268,12 +268,20 @@ async def test_access_model_of_the_users_choice_stays(
     server: Governed, publisher: Publisher, person: str, model: str
 ) -> None:
     row = wanting(person, "activity")
-    await publish(publisher, row, TEA)
     async with Device(server, person) as phone, Follower(server) as follower:
+        await phone.ask(f"<pubsub xmlns='{PUBSUB}'><create node='{ACTIVITY}'/></pubsub>", "set")
         await configure(phone, ACTIVITY, access_model=model)
-        await follower.told_of(person)
         confirmation = await publish(publisher, row, HOME)
         told = await follower.told_of(person)
+        await configure(phone, ACTIVITY, access_model="presence")
+        await follower.told_of(person)
+        assert (await publish(publisher, row, TEA)).notice == ""
+        assert await follower.told_of(person) == [Told("activity", TEA.text)]
+        held = row.pep_memory
+        assert held == {"asked": "activity", "held": {"activity": "presence"}}
+        await configure(phone, ACTIVITY, access_model=model)
+        row = wanting(person, "activity")
+        await publish(publisher, row, HOME)
     assert row.pep_memory == {"asked": "activity", "held": {"activity": model}}
     if model == "open":
         assert (told, confirmation.notice) == ([Told("activity", HOME.text)], "")

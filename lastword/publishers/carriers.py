@@ -117,7 +117,7 @@ class Carriers:
         due = {it: node for it, node in self._wanted.items() if self._texts.get(it) != status}
         is_same = not self._left and all(text == status for text in self._texts.values())
         for name, node in (self._wanted if is_same else due).items():
-            access_model = await node.set(status, post)
+            access_model = await node.set(status, post, self._holding.get(name, ""))
             self._texts[name] = status if access_model else None
             if access_model:
                 self._holding[name] = access_model

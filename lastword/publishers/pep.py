@@ -36,8 +36,14 @@ class Kept(Protocol):
         """
         ...
 
-    async def set(self, status: str, post: Post | None) -> str | None:
-        """Put the status there, and return the node's access model; None: the server has no PEP."""
+    async def set(self, status: str, post: Post | None, known: str) -> str | None:
+        """Put the status there, and return the node's access model; None: the server has no PEP.
+
+        Args:
+            status: the text.
+            post: what it was made of.
+            known: the access model as it was found out before, or empty.
+        """
         ...
 
     async def clear(self) -> None:

@@ -65,7 +65,7 @@ class Microblog:
                 " `lastword accounts edit --pep`"
             )
 
-    async def set(self, status: str, post: Post | None) -> str | None:
+    async def set(self, status: str, post: Post | None, known: str) -> str | None:
         await self._look()
         name = uuid5(NAMESPACE_URL, f"{self._account.source} {post.id if post else status}")
         number = f"{_OURS}{name}"
@@ -77,7 +77,7 @@ class Microblog:
             await self._retract(before)
             before = []
         entry = self._entry(status, post, f"urn:uuid:{name}", is_new=number not in self._ours)
-        access_model = await self._node.publish(number, entry)
+        access_model = await self._node.publish(number, entry, known)
         if access_model:
             await self._retract(before)
         self._has_looked = False

@@ -40,9 +40,9 @@ class Single:
     async def check(self) -> None:
         """There is always room: the one item that is replaced holds what is so just now."""
 
-    async def set(self, status: str, post: Post | None) -> str | None:
+    async def set(self, status: str, post: Post | None, known: str) -> str | None:
         self._is_empty = False
-        return await self._node.publish(_ITEM, self.payload(status, post))
+        return await self._node.publish(_ITEM, self.payload(status, post), known)
 
     async def clear(self) -> None:
         # All clients know an empty item; not all a retraction, which therefore is a silent one.

@@ -70,12 +70,20 @@ class PepNode:
             SubElement(request, f"{{{NS}}}publish-options").append(options)
         return await self._line.ask("set", request) is not None
 
-    async def publish(self, number: str, payload: Element) -> str | None:
+    async def publish(self, number: str, payload: Element, known: str) -> str | None:
         """Publish an item for all contacts; but a node that the user has made for others, stays so.
+
+        Args:
+            number: the item's id.
+            payload: what is in it.
+            known: the node's access model as it was found out before, or empty. To find it out
+                costs a Prosody a fifth of the statuses that it takes in a second.
 
         Returns:
             The node's access model.
         """
+        if known == PRESENCE:
+            return known if await self.put(number, payload) else None
         options = _form(f"{NS}#publish-options", {"access_model": PRESENCE})
         if await self.put(number, payload, options):
             return PRESENCE
