@@ -84,7 +84,7 @@ async def edit(  # noqa: PLR0913 (the options of a command)
     password_stdin: Flag = False,
     unseen: Flag = False,
 ) -> int:
-    """Change an account; a new source, JID, publisher or password ends its quarantine.
+    """Change an account; a new source, JID, publisher, password or --pep ends its quarantine.
 
     Args:
         name: The account.

@@ -125,24 +125,44 @@ async def test_what_one_node_has_already_is_not_told_again(
     assert row.pep_memory == {"asked": "tune", "held": {"tune": "presence"}}
 
 
+async def is_at_lunch(phone: Device) -> None:
+    """Let the user say so by an activity."""
+    await phone.ask(
+        f"<pubsub xmlns='{PUBSUB}'><publish node='{ACTIVITY}'><item id='current'>"
+        f"<activity xmlns='{ACTIVITY}'><text>At lunch</text></activity></item></publish>"
+        "</pubsub>",
+        "set",
+    )
+
+
 async def test_words_of_the_user_are_left_where_we_leave(
     server: Governed, publisher: Publisher, person: str
 ) -> None:
     row = wanting(person, "activity,tune")
     await publish(publisher, row, TEA)
     async with Device(server, person) as phone:
-        await phone.ask(
-            f"<pubsub xmlns='{PUBSUB}'><publish node='{ACTIVITY}'><item id='current'>"
-            f"<activity xmlns='{ACTIVITY}'><text>At lunch</text></activity></item></publish>"
-            "</pubsub>",
-            "set",
-        )
+        await is_at_lunch(phone)
         row.pep = "tune"
         await publish(publisher, row, HOME)
         assert "At lunch" in await phone.ask(
             f"<pubsub xmlns='{PUBSUB}'><items node='{ACTIVITY}'/></pubsub>"
         )
     assert row.pep_memory == {"asked": "tune", "held": {"tune": "presence"}}
+
+
+async def test_words_that_were_there_before_us_are_not_taken_back(
+    server: Governed, publisher: Publisher, person: str
+) -> None:
+    row = wanting(person, "activity")
+    async with Device(server, person) as phone:
+        await is_at_lunch(phone)
+        async with publisher.session(row) as session:
+            assert await session.current() == "At lunch"
+        row.pep = "tune"
+        await publish(publisher, row, HOME)
+        assert "At lunch" in await phone.ask(
+            f"<pubsub xmlns='{PUBSUB}'><items node='{ACTIVITY}'/></pubsub>"
+        )
 
 
 # Microblog, among what the user writes there.

@@ -75,7 +75,8 @@ class Carriers:
         if self._left or len(texts) != 1:
             return None
         (text,) = texts
-        self._remember({it: self._holding.get(it, "") for it in self._wanted if text})
+        # Only what we have put there ourselves is ever taken back.
+        self._remember(self._holding if text else {})
         return text
 
     async def check(self) -> None:
