@@ -21,6 +21,7 @@ pytest_plugins = [
     "tests.fixtures_x",
     "tests.fixtures_xmpp",
     "tests.fixtures_operator",
+    "tests.fixtures_pep",
 ]
 
 # As a real deployment sets them: one event per transaction is what the server does by default,
