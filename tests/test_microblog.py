@@ -83,7 +83,7 @@ async def test_what_would_push_out_the_users_own_is_refused(
     async with Device(pep_server, subscriber) as phone, Follower(pep_server) as follower:
         await writes(phone, "mine-1")
         await follower.told_of(subscriber)
-        with pytest.raises(Rejected, match="keeps 1 entries and holds 1 of the user's own"):
+        with pytest.raises(Rejected, match="has room for 1 in all, and 1 of the user's own in it"):
             await publish(publisher, row, TEA)
         assert await follower.told_of(subscriber) == [], "nothing by halves"
         assert "mine-1" in await entries(phone)

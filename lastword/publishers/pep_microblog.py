@@ -57,16 +57,17 @@ class Microblog:
             return
         self._most = await self._node.most()
         if self._most is None or self._theirs >= self._most:
-            keeps = "does not tell how many" if self._most is None else f"keeps {self._most}"
+            room = "tells no limit" if self._most is None else f"has room for {self._most} in all"
             raise Rejected(
-                f"the user's microblog at {self._line.domain} {keeps} entries and holds"
-                f" {self._theirs} of the user's own, which one of ours could push out: let it keep"
+                f"the user's microblog at {self._line.domain} {room}, and {self._theirs} of the"
+                " user's own in it, which ours could push out: let it keep"
                 " more (pubsub#max_items, in the user's client), or leave microblog out of"
                 " `lastword accounts edit --pep`"
             )
 
     async def set(self, status: str, post: Post | None, known: str) -> str | None:
-        await self._look()
+        if self._most is None:
+            await self.check()
         name = uuid5(NAMESPACE_URL, f"{self._account.source} {post.id if post else status}")
         number = f"{_OURS}{name}"
         if not self._ours and not self._theirs:
