@@ -20,6 +20,10 @@ from lastword.publishers import refusals
 
 T = TypeVar("T")
 
+# Chat, roster and the presence of contacts are no business of ours; for each that goes, a login
+# costs less.
+_NOT_OURS = ("IM", "IMError", "Presence", "Roster Update")
+_NOT_USED = frozenset({"feature_rosterver", "feature_preapproval", "feature_limits"})
 _STANZA_BYTES = 1 << 20
 # slixmpp's handlers run as tasks that nobody can reach: they end within a few turns of the loop
 # once what they wait for has ended.
@@ -85,8 +89,7 @@ class Stream(ClientXMPP):
         self._unfinished = 0
         # A redirect comes before encryption, and slixmpp would trust the other host's certificate.
         self.max_redirects = -1
-        # Chat, roster and the presence of contacts are no business of ours.
-        for name in ("IM", "IMError", "Presence", "Roster Update"):
+        for name in _NOT_OURS:
             self.remove_handler(name)
         self.add_event_handler("stream_error", self._stream_error)
         self.add_event_handler("disconnected", self._disconnected)
@@ -159,6 +162,10 @@ class Stream(ClientXMPP):
         self.fail(Transient(f"{self.domain} closed the connection"))
 
     # slixmpp's own, changed.
+
+    def register_plugin(self, plugin: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        if plugin not in _NOT_USED:
+            super().register_plugin(plugin, *args, **kwargs)
 
     def Iq(self, *args: Any, **kwargs: Any) -> Request:  # noqa: ANN401, N802
         return Request(self, *args, **kwargs)  # type: ignore[no-untyped-call]
