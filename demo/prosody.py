@@ -13,7 +13,7 @@ from typing import Self
 
 import trustme
 
-from demo.prosody_storage import lua, write_accounts, write_rosters
+from demo.prosody_storage import ITERATIONS, lua, write_accounts, write_rosters
 
 HOST = "127.0.0.1"
 MODULES = (
@@ -69,7 +69,10 @@ class Prosody:
         host: the address it listens at.
         port: the port for clients, with STARTTLS; known within the block.
         ca: the authority that certified the domain.
+        iterations: rounds of the key derivation for passwords, as a subclass wants them.
     """
+
+    iterations = ITERATIONS
 
     def __init__(
         self,
@@ -155,7 +158,7 @@ class Prosody:
     def _write_files(self) -> None:
         data = self._home / "data"
         data.mkdir()
-        write_accounts(data, self.domain, self._users)
+        write_accounts(data, self.domain, self._users, self.iterations)
         write_rosters(data, self.domain, self._contacts)
         self.ca.cert_pem.write_to_path(str(self.ca_file))
         certificate = self.ca.issue_cert(self.domain)

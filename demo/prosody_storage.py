@@ -19,22 +19,25 @@ ITERATIONS = 4096
 Lua = str | int | Mapping[str | bool, "Lua"]
 
 
-def write_accounts(data: Path, domain: str, passwords: Mapping[str, str]) -> None:
+def write_accounts(
+    data: Path, domain: str, passwords: Mapping[str, str], iterations: int = ITERATIONS
+) -> None:
     """Write accounts as mod_auth_internal_hashed keeps them: SCRAM-SHA-1, RFC 5802 section 3.
 
     Args:
         data: Prosody's data directory.
         domain: the host that they are on.
         passwords: by name, the localpart of the JID.
+        iterations: rounds of the key derivation.
     """
     store = _store(data, domain, "accounts")
     for name, password in passwords.items():
         salt = token_hex(8)
-        salted = hashlib.pbkdf2_hmac("sha1", saslprep(password).encode(), salt.encode(), ITERATIONS)
+        salted = hashlib.pbkdf2_hmac("sha1", saslprep(password).encode(), salt.encode(), iterations)
         client_key = hmac.digest(salted, b"Client Key", "sha1")
         account: dict[str | bool, Lua] = {
             "salt": salt,
-            "iteration_count": ITERATIONS,
+            "iteration_count": iterations,
             "stored_key": hashlib.sha1(client_key, usedforsecurity=False).hexdigest(),
             "server_key": hmac.digest(salted, b"Server Key", "sha1").hex(),
         }

@@ -3,6 +3,7 @@
 https://xmpp.org/extensions/xep-0356.html
 """
 
+from itertools import count
 from xml.etree.ElementTree import Element
 
 from lastword.errors import LastWordError, Rejected, Systemic, Transient
@@ -12,6 +13,7 @@ from lastword.publishers.line import Kind
 
 NS = "urn:xmpp:privilege:2"
 _CLIENT = "jabber:client"
+_numbers = count(1)  # mod_privilege takes no two of the same name at a time
 _INNER = f"{{{NS}}}privilege/{{urn:xmpp:forward:0}}forwarded/{{{_CLIENT}}}iq"
 
 
@@ -82,7 +84,8 @@ class PrivilegedLine:
             Systemic: the server does not let us.
         """
         jid = self._jid
-        inner = Element(f"{{{_CLIENT}}}iq", {"type": kind, "id": "1", "from": jid, "to": to or jid})
+        attributes = {"type": kind, "id": f"{next(_numbers)}", "from": jid, "to": to or jid}
+        inner = Element(f"{{{_CLIENT}}}iq", attributes)
         inner.append(payload)
         outer = Element(f"{{{NS}}}privileged_iq")
         outer.append(inner)

@@ -5,7 +5,7 @@ distributions, and `cryptography` 1.2 ms with the OpenSSL that it brings: with 8
 it is the greatest cost of all. Importing this module registers the mechanism in slixmpp's place.
 """
 
-from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA512
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from slixmpp.util.sasl.client import SASLCancelled, sasl_mech
 from slixmpp.util.sasl.mechanisms import SCRAM
@@ -16,7 +16,11 @@ MECHANISMS = frozenset(
 )
 """What we log in with; slixmpp takes the best of what the server offers, PLAIN only within TLS."""
 
-_HASHES = {"SHA-1": SHA1, "SHA-256": SHA256, "SHA-512": SHA512}
+_HASHES: dict[str, HashAlgorithm] = {
+    "SHA-1": SHA1(),  # noqa: S303 (what a server with SCRAM-SHA-1 knows of the password)
+    "SHA-256": SHA256(),
+    "SHA-512": SHA512(),
+}
 
 ROUNDS = 500_000
 """More than any server asks for; half a second in which nobody else gets a turn."""
@@ -32,5 +36,5 @@ class QuickSCRAM(SCRAM):
         """
         if iterations > ROUNDS:
             raise SASLCancelled  # slixmpp sends an abort, the server answers with a failure
-        kind = _HASHES[self.hash_name]()
+        kind = _HASHES[self.hash_name]
         return PBKDF2HMAC(kind, kind.digest_size, salt, iterations).derive(text)
