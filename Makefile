@@ -5,7 +5,7 @@
 #   make demo ONCE=1     the same, leaves by itself     PEOPLE=800 for more people
 #   make test            the tests                      TESTS=tests/test_sync.py for some
 #   make check           lint, types, direction of imports
-#   make bench           what a host that never answers costs the others     JSON=1 for figures
+#   make bench           the measurements of bench/   NAME=logins for one     JSON=1 for figures
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -35,8 +35,12 @@ check: $(VENV)/.installed
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+BENCHES := silent_host logins operator
 bench: $(VENV)/.installed
-	@$(BIN)/python -m bench.silent_host $(if $(JSON),--json)
+	@scripts/install-debian prosody prosody-modules
+	@for name in $(or $(NAME),$(BENCHES)); do \
+		$(BIN)/python -m bench.$$name $(if $(JSON),--json) || failed=1; \
+	done; exit $${failed:-0}
 
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix

@@ -24,8 +24,8 @@ from demo.prosody import Prosody
 
 RATIO = 2.5
 CPU = 7.0
-GROWTH = 512
-"""Bytes for each session: what a heap moves by, and less than any object left of a session."""
+GROWTH = 2048
+"""Bytes for each session: a heap moves by some; a client that is left would be 100 times that."""
 _WARM = 3
 """Rounds until caches and the heap have their size."""
 _PASSWORD = "correct horse battery"  # noqa: S105 (of people who are made up)

@@ -1,16 +1,18 @@
 """The publisher `login` where the server does not confirm, or hangs."""
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from time import monotonic
 
 import pytest
 
+from demo.prosody import Prosody
 from lastword.errors import Transient
 from lastword.publishers.base import Confirmation
 from lastword.publishers.login import Login
-from tests.fixtures_xmpp import StartServer, account, login_to, nothing_left
-from tests.xmpp_peer import DOMAIN, JID, Peer, XMPPServer
+from tests.fixtures_xmpp import StartServer, account, login_to, nothing_left, tls_for
+from tests.xmpp_peer import DOMAIN, JID, PASSWORD, Peer, XMPPServer
 
 ALICE = account("alice")
 
@@ -101,3 +103,19 @@ async def test_leaving_a_server_that_hangs(
     assert b'type="unavailable"' in said
     assert b"Out for tea" in said
     assert said.endswith(b"</stream:stream>")
+
+
+async def test_server_that_is_shut_down_meanwhile() -> None:
+    with Prosody(domain=DOMAIN, users={"alice": PASSWORD}) as prosody:
+        login = login_to(prosody.address, tls_for(prosody), answer_deadline=60)
+        began = monotonic()
+        async with nothing_left():
+            async with login.session(ALICE) as session:
+                await session.set("Out for tea")
+                await asyncio.to_thread(prosody.stop)
+                with pytest.raises(Transient, match=rf"{DOMAIN} (ended|closed) the connection"):
+                    await session.set("Back")
+            with pytest.raises(Transient, match="refuses connections"):
+                async with login.session(ALICE):
+                    pass
+    assert monotonic() - began < 20

@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 
-from lastword.errors import Transient
+from lastword.errors import Deferred, LastWordError, Transient
 from tests.fixtures_xmpp import LogIn, StartServer, nothing_left
 from tests.xmpp_peer import (
     DOMAIN,
@@ -45,9 +45,18 @@ async def test_request_that_is_never_answered(xmpp_server: StartServer, log_in: 
     await server.over()
 
 
-@pytest.mark.parametrize("how", ["close", "reset", "end of stream", "system-shutdown"])
+@pytest.mark.parametrize(
+    ("how", "kind"),
+    [
+        ("close", Transient),
+        ("reset", Transient),
+        ("end of stream", Transient),
+        ("system-shutdown", Transient),
+        ("policy-violation", Deferred),
+    ],
+)
 async def test_pending_request_fails_when_the_stream_does(
-    xmpp_server: StartServer, log_in: LogIn, how: str
+    xmpp_server: StartServer, log_in: LogIn, how: str, kind: type[LastWordError]
 ) -> None:
     async def script(peer: Peer) -> None:
         await peer.in_session()
@@ -65,9 +74,9 @@ async def test_pending_request_fails_when_the_stream_does(
     server = await xmpp_server(script)
     began = monotonic()
     async with log_in(server.address, answer_deadline=60) as client:
-        with pytest.raises(Transient, match=f"{DOMAIN} (closed|ended) the connection"):
+        with pytest.raises(kind, match=f"{DOMAIN} (closed|ended) the connection"):
             await client.answer_to(client.Iq(stype="get").send())
-        with pytest.raises(Transient, match=f"{DOMAIN} (closed|ended) the connection"):
+        with pytest.raises(kind, match=f"{DOMAIN} (closed|ended) the connection"):
             await client.answer_to(client.Iq(stype="get").send())
     assert monotonic() - began < 5
     await server.over()

@@ -24,7 +24,7 @@ class Administered(Prosody):
     async def shell(self, *words: str) -> None:
         config = self._home / "prosody.cfg.lua"
         shell = await asyncio.create_subprocess_exec(
-            *("prosodyctl", "--config", config, "shell", *words),
+            *("prosodyctl", "--config", str(config), "shell", *words),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )

@@ -62,6 +62,7 @@ class Component(ComponentXMPP):
         self._answers: dict[str, asyncio.Future[Element]] = {}
         self._number = 0
         self._unfinished = 0
+        self._closing: set[asyncio.Future[None]] = set()
         self.max_redirects = -1
         self.add_event_handler("session_start", self._started)
         self.add_event_handler("connection_failed", self._not_reached)
@@ -116,9 +117,10 @@ class Component(ComponentXMPP):
         self._fail(Transient("the component's connection was closed"))
         self.cancel_connection_attempt()
         self.abort()
-        if self._run_out_filters:
-            self._run_out_filters.cancel()
-            await asyncio.gather(self._run_out_filters, return_exceptions=True)
+        tasks = [*self._closing, *filter(None, [self._run_out_filters])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _fail(self, error: Exception) -> None:
         self.lost = self.lost or error
@@ -148,6 +150,13 @@ class Component(ComponentXMPP):
 
     def reschedule_connection_attempt(self) -> None:
         """Try no second time: the task run is retried."""
+
+    def disconnect(self, *args: Any, **kwargs: Any) -> "asyncio.Future[None]":  # noqa: ANN401
+        # slixmpp's own decision, for XML that is not well-formed: nobody waits until it is done.
+        self._fail(Transient("the server broke off or garbled its answer"))
+        closing = super().disconnect(*args, **kwargs)
+        self._closing.add(closing)
+        return closing
 
     def data_received(self, data: bytes | str) -> None:
         self._unfinished += len(data)
