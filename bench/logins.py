@@ -14,12 +14,14 @@ from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import linear_regression, median
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.memory import keep_data_in
 from demo.prosody import Prosody
 
 RATIO = 2.5
@@ -169,9 +171,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--at-once", type=int, default=50, help="(default 50)")
     parser.add_argument("--rounds", type=int, default=5, help="of each side (default 5)")
     parser.add_argument("--stay", type=int, default=2000, help="sessions (default 2000)")
+    parser.add_argument("--data", type=Path, help="where Prosody keeps its data")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     told = vars(parser.parse_args(arguments))
     as_json, stay = told.pop("json"), told.pop("stay")
+    keep_data_in(told.pop("data"))
     report = measure(**told, stay=stay)
     if as_json:
         figures = asdict(report) | {"troubles": report.troubles}

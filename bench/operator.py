@@ -2,14 +2,12 @@
 
 On a private Prosody, once with the shared status and once with PEP alone; each is read, set, and
 confirmed by the server, as the flow has it done. Prosody's data are in memory where the system
-has /dev/shm: it replaces a file for each status, and how long that takes is the disk's affair
-(`--data DIR` for one of yours). Exit code 1 below 600 and 150 a second.
+has /dev/shm (`--data DIR` for a disk of yours). Exit code 1 below 600 and 150 a second.
 """
 
 import asyncio
 import json
 import sys
-import tempfile
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,13 +19,13 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bench.memory import keep_data_in
 from demo.operated import PRIVILEGED, OperatedProsody
 from lastword.publishers.operator import Gateway, Operator
 from models import Account
 
 LEAST = {"shared_status": 600, "pep": 150}
 """Changed statuses a second, by carrier."""
-_MEMORY = Path("/dev/shm")  # noqa: S108 (a private directory is made in it)
 _DOMAIN = "chat.example"
 _MODULES = {"shared_status": PRIVILEGED, "pep": ("privilege",)}
 
@@ -129,8 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     told = vars(parser.parse_args(arguments))
     as_json, data = told.pop("json"), told.pop("data")
-    if data or _MEMORY.is_dir():
-        tempfile.tempdir = str(data or _MEMORY)
+    keep_data_in(data)
     reports = [measure(carrier, **told) for carrier in LEAST]
     troubles = [it.trouble for it in reports if it.trouble]
     if as_json:
