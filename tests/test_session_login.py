@@ -153,18 +153,22 @@ async def test_resource_is_new_each_time(xmpp_server: StartServer, log_in: LogIn
     assert resources[0] != resources[1]
 
 
-async def test_scram_with_endless_work(xmpp_server: StartServer, log_in: LogIn) -> None:
+@pytest.mark.parametrize("rounds", [2_000_000_000, 0, -1])
+async def test_scram_with_endless_work_or_none(
+    xmpp_server: StartServer, log_in: LogIn, rounds: int
+) -> None:
     async def script(peer: Peer) -> None:
         await peer.encrypted(mechanisms("SCRAM-SHA-1"))
         auth = await peer.expect("<auth[^>]*>([^<]*)</auth>")
         nonce = base64.b64decode(auth[1]).rpartition(b"r=")[2]
-        challenge = base64.b64encode(b"r=" + nonce + b"x,s=c2FsdA==,i=2000000000").decode()
+        challenge = base64.b64encode(b"r=" + nonce + b"x,s=c2FsdA==,i=%d" % rounds).decode()
         peer.send(f"<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{challenge}</challenge>")
         await peer.expect("<abort")
         peer.send(failure("aborted"))
 
     error = await refusal(log_in, await xmpp_server(script))
     assert type(error) is Transient
+    assert str(error) == f"{DOMAIN} cannot check passwords just now (aborted)"
 
 
 async def test_scram_with_a_false_proof_of_the_server(

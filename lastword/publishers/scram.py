@@ -32,9 +32,9 @@ class QuickSCRAM(SCRAM):
         """Return the salted password: PBKDF2, as RFC 5802 section 2.2 defines it.
 
         Raises:
-            SASLCancelled: the server asks for work that would hold up everybody else.
+            SASLCancelled: the server asks for work that would hold up everybody else, or for none.
         """
-        if iterations > ROUNDS:
+        if not 0 < iterations <= ROUNDS:
             raise SASLCancelled  # slixmpp sends an abort, the server answers with a failure
         kind = _HASHES[self.hash_name]
         return PBKDF2HMAC(kind, kind.digest_size, salt, iterations).derive(text)
