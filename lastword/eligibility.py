@@ -1,6 +1,5 @@
 """Which post may become the status: pure functions with reasons."""
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,10 +10,10 @@ import regex
 
 from lastword.post import PUBLIC, Post
 from lastword.span import format_span
+from lastword.words import comparable, found_in
 from models import Account
 
 _LOOKED_AT = 200
-_WORD = regex.compile(r"#?[\p{L}\p{M}\p{N}_]+")
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 
 
@@ -130,9 +129,9 @@ class Rules:
         return None
 
     def _fault_of_words(self, post: Post) -> str | None:
-        text = unicodedata.normalize("NFC", f"{post.text}\n{post.warning or ''}").casefold()
+        text = comparable(f"{post.text}\n{post.warning or ''}")
         found = _words_of(text, post.tags)
-        if f"#{self.opt_out.casefold()}" in found:
+        if comparable(f"#{self.opt_out}") in found:
             return f"carries #{self.opt_out}"
         if self.only and not _has_any(self.only, found, text):
             return "has none of the words asked for"
@@ -147,14 +146,13 @@ def words(text: str) -> frozenset[str]:
     Args:
         text: words and #tags with commas between them, as `lastword.wiring` has checked them.
     """
-    text = unicodedata.normalize("NFC", text).casefold()
-    return frozenset(one.strip() for one in text.split(",") if one.strip())
+    return frozenset(filter(None, (comparable(one).strip() for one in text.split(","))))
 
 
 def _words_of(text: str, tags: Iterable[str]) -> set[str]:
     """Return the words and #tags; each tag counts as a word, too."""
-    found = set(_WORD.findall(text))
-    listed = {f"#{unicodedata.normalize('NFC', tag).casefold().lstrip('#')}" for tag in tags}
+    found = found_in(text)
+    listed = {f"#{comparable(tag).lstrip('#')}" for tag in tags}
     tagged = listed | {word for word in found if word.startswith("#")}
     return found | tagged | {tag[1:] for tag in tagged}
 

@@ -7,6 +7,9 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lastword.span import parse_span
+from lastword.words import is_word
+
+_LONGEST_CONTACT = 200
 
 
 def _default_data_dir() -> Path:
@@ -29,8 +32,8 @@ class Settings(BaseSettings):
 
     max_age: timedelta = Field(default=timedelta(days=30), gt=timedelta())
     """A post older than this is not published, unless its account says otherwise."""
-    opt_out_tag: str = Field(default="nostatus", pattern=r"^\w+$")
-    """A post with this hashtag is left alone."""
+    opt_out_tag: str = "nostatus"
+    """A post with this hashtag is left alone; the # may be given, too."""
 
     concurrency: int = Field(default=200, ge=1, le=1_000)
     """Connections to the servers of posts at once."""
@@ -65,6 +68,24 @@ class Settings(BaseSettings):
     @classmethod
     def _span(cls, value: object) -> object:
         return parse_span(value) if isinstance(value, str) else value
+
+    @field_validator("opt_out_tag")
+    @classmethod
+    def _tag(cls, text: str) -> str:
+        tag = text.strip().removeprefix("#")
+        if not is_word(tag):
+            raise ValueError("it is one word of letters, digits and _, like nostatus")
+        return tag
+
+    @field_validator("contact")
+    @classmethod
+    def _fits_a_header(cls, text: str) -> str:
+        contact = text.strip()
+        if not contact.isascii() or not contact.isprintable() or len(contact) > _LONGEST_CONTACT:
+            raise ValueError(
+                "it is an address in ASCII, like https://chat.example/bots or ops@chat.example"
+            )
+        return contact
 
     @field_validator("data_dir", "key_file", "ca_file")
     @classmethod

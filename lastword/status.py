@@ -24,7 +24,8 @@ _MARKS = regex.compile(r"(\p{M}{8})\p{M}+")
 _CODE_POINTS = 16
 """Of a grapheme, on average, in a status: emoji are made of a dozen."""
 _MENTION = regex.compile(r"(?<![\w@./])(?:@\w(?:[\w.-]*\w)?)+")
-_HASHTAG = regex.compile(r"(?<![\w/&])#[\w]*[\p{L}_][\w]*")
+_HASHTAG = regex.compile(r"(?<![\w/&])[#\uff03][\w]*[\p{L}_][\w]*")
+_VISIBLE = regex.compile(r"[^\s\p{Default_Ignorable_Code_Point}\u2800]")
 
 
 def check_template(template: str) -> None:
@@ -52,10 +53,12 @@ def check_template(template: str) -> None:
 
 
 def clean(text: str) -> str:
-    """Return the text as one line of valid XML characters in NFC."""
+    """Return the text as one line of valid XML characters in NFC; empty where none can be seen."""
     text = _UNFIT.sub("", _SPACES.sub(" ", text))
     text = unicodedata.normalize("NFC", _DIRECTION.sub("", text))
     text = _MARKS.sub(r"\1", text)
+    if not _VISIBLE.search(text):
+        return ""
     return _SPACES.sub(" ", text).strip()
 
 

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Self
 
-import regex
 from pydantic import SecretStr
 
 from lastword import jid
@@ -15,6 +14,7 @@ from lastword.address import SourceAddress
 from lastword.publishers import PUBLISHERS, pep
 from lastword.span import format_span, parse_span
 from lastword.status import check_template
+from lastword.words import is_word_or_tag
 from models import Account
 
 WITHOUT_PASSWORD = frozenset({"operator"})
@@ -28,7 +28,6 @@ LONGEST_STATUS = 1000
 
 _KEPT = {"keep": True, "drop": False}
 _YES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_WORD = regex.compile(r"#?[\p{L}\p{M}\p{N}_]+")
 _NAME = re.compile(r"\w[\w.@+-]{0,63}")
 _LONGEST = {"source": 2048, "template": 512, "password": 1024, "only": 1024, "never": 1024}
 
@@ -153,7 +152,7 @@ def _expires_after(text: str) -> timedelta | None:
 def _words(text: str) -> str:
     found = [unicodedata.normalize("NFC", one.strip()) for one in text.split(",") if one.strip()]
     for one in found:
-        if not _WORD.fullmatch(one):
+        if not is_word_or_tag(one):
             raise ValueError(f"{one[:32]!r} is neither a word nor a #tag: give them with commas")
     return ", ".join(dict.fromkeys(found))
 

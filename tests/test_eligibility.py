@@ -35,6 +35,13 @@ def old(days: float, post_id: str = "1") -> Post:
         (replace(POST, text="Hidden", warning="Hidden", tags=("NOSTATUS",)), "carries #nostatus"),
         (replace(POST, text="nostatus, the word, is no tag"), None),
         (replace(POST, text="#nostatuses"), None),
+        (replace(POST, text="Not this \uff03nostatus"), "carries #nostatus"),
+        (
+            replace(POST, text="Nor this \ufe5f\uff2e\uff4f\uff33\uff54\uff41\uff54\uff55\uff53"),
+            "carries #nostatus",
+        ),
+        (replace(POST, text="#no\u00adsta\u200btus"), "carries #nostatus"),
+        (replace(POST, tags=("\uff03NoStatus",)), "carries #nostatus"),
     ],
 )
 def test_fault(post: Post, fault: str | None) -> None:
@@ -58,11 +65,22 @@ def test_fault(post: Post, fault: str | None) -> None:
         ("", "猫", "今日は猫が来た", False),
         ("แมว", "", "วันนี้แมวมา", True),
         ("tea", "milk", "tea with milk", False),
+        ("\uff03パン", "", "朝ごはん #パン", True),
+        ("", "#パン", "朝ごはん \uff03ﾊﾟﾝ", False),
     ],
 )
 def test_words(only: str, never: str, text: str, fits: bool) -> None:
     rules = replace(RULES, only=words(only), never=words(never))
     assert (rules.fault(replace(POST, text=text)) is None) == fits
+
+
+@pytest.mark.parametrize("tag", ["cafe\u0301", "CAFÉ", "Straße", "नहीं"])
+def test_an_opt_out_tag_in_any_spelling(tag: str) -> None:
+    rules = replace(RULES, opt_out=tag)
+    for written in (tag, tag.upper(), tag.lower()):
+        assert rules.fault(replace(POST, text=f"Not this #{written}!"))
+        assert rules.fault(replace(POST, tags=(written,)))
+    assert rules.fault(POST) is None
 
 
 def test_tags_that_are_not_in_the_text() -> None:

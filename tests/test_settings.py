@@ -33,3 +33,20 @@ def test_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LASTWORD_FAILURE_THRESHOLD", "2")
     with pytest.raises(ValidationError, match="failure_threshold"):
         Settings()
+
+
+@pytest.mark.parametrize(("given", "tag"), [("#quiet", "quiet"), (" नहीं ", "नहीं"), ("x_1", "x_1")])
+def test_opt_out_tag(given: str, tag: str) -> None:
+    assert Settings.model_validate({"opt_out_tag": given}).opt_out_tag == tag
+
+
+@pytest.mark.parametrize("given", ["", "#", "two words", "##x", "a-b"])
+def test_no_tag(given: str) -> None:
+    with pytest.raises(ValidationError, match="it is one word of letters"):
+        Settings.model_validate({"opt_out_tag": given})
+
+
+@pytest.mark.parametrize("given", ["jürgen@chat.example", "a\nX: 1", "\x1b[31m", "x" * 201])
+def test_contact_that_fits_in_no_header(given: str) -> None:
+    with pytest.raises(ValidationError, match="it is an address in ASCII"):
+        Settings.model_validate({"contact": given})

@@ -78,6 +78,8 @@ def test_mentions(text: str, dropped: str) -> None:
         ("We are #1 and C# is fine", "We are #1 and C# is fine"),
         ("see https://blog.example/#top", "see https://blog.example/#top"),
         ("猫 #写真", "猫"),
+        ("猫 \uff03写真", "猫"),
+        ("नमस्ते #हिन्दी", "नमस्ते"),
     ],
 )
 def test_hashtags(text: str, dropped: str) -> None:
@@ -92,6 +94,8 @@ def test_hashtags(text: str, dropped: str) -> None:
         ("nul\x00 esc\x1b surrogate\ud800 nonchar\ufffe", "nul esc surrogate nonchar"),
         ("e\u0301", "é"),
         ("\u202eright to left\u202c", "right to left"),
+        ("\u200b\ufeff \u2060\u3164\u2800", ""),
+        ("\u200bseen", "\u200bseen"),
     ],
 )
 def test_cleaning(text: str, cleaned: str) -> None:
