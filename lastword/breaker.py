@@ -1,11 +1,11 @@
 """A circuit breaker for each host: who is down is not asked again and again in the same run."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
-from anyio import Semaphore
+from anyio import Event, Semaphore
 
 from lastword.errors import Deferred, Gone, Rejected, Transient
 
@@ -20,6 +20,22 @@ class _Host:
     failures: int = 0
     has_answered: bool = False
     trials: Semaphore = field(default_factory=lambda: Semaphore(TRIALS))
+    under_way: list[Event] = field(default_factory=list)
+    """Of each who asks: set when nobody need wait for it any more."""
+
+    @property
+    def is_down(self) -> bool:
+        return self.failures >= FAILURES
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        ended = Event()
+        self.under_way.append(ended)
+        try:
+            yield
+        finally:
+            self.under_way.remove(ended)
+            ended.set()
 
     def has_done_well(self) -> None:
         self.failures = 0
@@ -29,6 +45,26 @@ class _Host:
         self.has_answered = True
         for _ in range(self.trials.statistics().tasks_waiting):
             self.trials.release()
+        self._release_waiting()
+
+    def has_failed(self) -> None:
+        self.failures += 1
+        if self.is_down:
+            self._release_waiting()
+
+    def _release_waiting(self) -> None:
+        for ended in self.under_way:
+            ended.set()
+
+    async def others(self) -> None:
+        """Wait for those who ask a host at this moment that has never answered.
+
+        Whoever came first would else be tried again by itself, and the next be let in, a moment
+        before it is known that the host is down: each would cost the run another deadline.
+        """
+        for ended in tuple(self.under_way):
+            if not self.has_answered:
+                await ended.wait()
 
 
 class Breaker:
@@ -49,19 +85,20 @@ class Breaker:
 
         Raises:
             Deferred: the host is down, and this account's turn comes in the next run. Also in
-                place of the Transient that was one too many, so that nothing retries it.
+                place of the Transients that told so, so that nothing retries them.
         """
         state = self._hosts[host]
         async with AsyncExitStack() as stack:
             if not state.has_answered:
                 await stack.enter_async_context(state.trials)
-            if state.failures >= FAILURES:
-                raise _down(host)
+            self.check(host)
             try:
-                yield
+                with state.asking():
+                    yield
             except Transient as error:
-                state.failures += 1
-                if state.failures >= FAILURES:
+                state.has_failed()
+                await state.others()
+                if state.is_down:
                     raise _down(host) from error
                 raise
             except Deferred:
@@ -73,6 +110,15 @@ class Breaker:
                 state.has_done_well()
                 raise
             state.has_done_well()
+
+    def check(self, host: str) -> None:
+        """Check that a host has not gone down, which may be while one waited for one's turn.
+
+        Raises:
+            Deferred: it has.
+        """
+        if self._hosts[host].is_down:
+            raise _down(host)
 
 
 def _down(host: str) -> Deferred:

@@ -128,8 +128,56 @@ async def test_few_find_out_whether_a_host_answers() -> None:
         for ends in many.talking[FAILURES:]:
             ends.set_exception(Transient("timeout"))
         kinds = await many.ended()
-    assert kinds.count("Transient") == FAILURES - 1
-    assert kinds.count("Deferred") == len(kinds) - (FAILURES - 1)
+    assert kinds == ["Deferred"] * 3 * TRIALS, "and nobody tries again"
+
+
+async def test_who_fails_first_waits_for_what_the_others_find() -> None:
+    """A retry of its own, or a trial let in meanwhile, would cost the run another deadline."""
+    async with crowd(Breaker(), 2 * TRIALS) as many:
+        for ends in many.talking[: FAILURES - 1]:
+            ends.set_exception(Transient("timeout"))
+            await settled()
+        assert not any(task.done() for task in many.tasks)
+        assert len(many.talking) == TRIALS, "nobody else was let in"
+        many.talking[-1].set_exception(Transient("timeout"))
+        await settled()
+        ended = [task for task in many.tasks if task.done()]
+        assert len(ended) == 2 * TRIALS - (TRIALS - FAILURES), "though not all have been heard"
+        assert all(isinstance(task.exception(), Deferred) for task in ended)
+
+
+@pytest.mark.parametrize("answer", [None, Gone("410")], ids=repr)
+async def test_who_fails_first_is_told_when_another_is_answered(
+    answer: LastWordError | None,
+) -> None:
+    async with crowd(Breaker(), TRIALS) as many:
+        many.talking[0].set_exception(Transient("timeout"))
+        await settled()
+        if answer is None:
+            many.talking[1].set_result(None)
+        else:
+            many.talking[1].set_exception(answer)
+        await settled()
+        assert isinstance(many.tasks[0].exception(), Transient)
+
+
+async def test_few_failures_are_no_verdict() -> None:
+    async with crowd(Breaker(), FAILURES - 1) as many:
+        for ends in many.talking:
+            ends.set_exception(Transient("timeout"))
+        assert await many.ended() == ["Transient"] * (FAILURES - 1)
+
+
+async def test_a_host_may_go_down_while_one_waits_for_a_turn() -> None:
+    breaker = Breaker()
+    await talk(breaker)
+    async with breaker.watching(HOST):
+        breaker.check(HOST)
+        await fail(breaker, FAILURES - 1)
+        with pytest.raises(Deferred):
+            await talk(breaker, Transient("502"))
+        with pytest.raises(Deferred, match="is down"):
+            breaker.check(HOST)
 
 
 async def test_a_silent_host_holds_up_nobody_elses() -> None:

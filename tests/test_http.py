@@ -9,6 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from lastword.breaker import FAILURES
 from lastword.errors import Deferred, Gone, LastWordError, Rejected, Transient
 from tests.fixtures_http import Client, Serve, failing, head, once, refusal, respond, silence
 
@@ -94,6 +95,30 @@ async def test_stale_connection_is_tried_once_more(serve: Serve, client: Client)
     async with client(server) as http:
         first, second = await http.get(server.url), await http.get(server.url)
     assert (first.body, second.body, server.connections) == (b"1", b"2", 2)
+
+
+async def test_who_waits_for_a_host_that_goes_down_does_not_knock(
+    serve: Serve, client: Client
+) -> None:
+    """It answered at first, and so all were let in."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        if server.connections == 1:
+            writer.write(respond(b"", "Connection: close"))
+
+    server = await serve(answer)
+    async with client(server, host_concurrency=2) as http:
+        await http.get(server.url)
+        kinds = [
+            type(found)
+            for found in await asyncio.gather(
+                *(http.get(server.url) for _ in range(40)), return_exceptions=True
+            )
+        ]
+    assert kinds.count(Transient) == FAILURES - 1
+    assert kinds.count(Deferred) == 40 - (FAILURES - 1)
+    assert server.connections <= 1 + FAILURES + 2
 
 
 async def test_waiting_for_others_does_not_count(serve: Serve, client: Client) -> None:

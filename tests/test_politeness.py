@@ -164,6 +164,24 @@ async def test_patience_is_for_the_turn_not_for_the_request() -> None:
         assert not done
 
 
+async def test_patience_does_not_end_for_our_own_pace() -> None:
+    turns = polite(concurrency=2, rate=20, patience=0.05)
+    await asyncio.gather(*(take(turns) for _ in range(28)))
+
+
+async def test_what_speaks_against_a_request_gives_the_turn_to_the_next() -> None:
+    turns = polite(concurrency=1)
+
+    def down() -> None:
+        raise Deferred("down")
+
+    for _ in range(3):
+        with pytest.raises(Deferred, match="down"):
+            async with turns.turn(HOST, ALLOWANCE, down):
+                raise AssertionError
+    await take(turns, HOST, ALLOWANCE)
+
+
 @pytest.mark.parametrize("rate", [50, 200])
 async def test_not_faster_than_told(rate: int) -> None:
     """Never more than a second's worth at once and then the rate, by the clock's own count."""

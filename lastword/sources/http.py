@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from http.cookiejar import CookieJar
 from importlib.metadata import version
 from time import monotonic
@@ -146,7 +147,9 @@ class GuardedClient:
             where = place(target)
             async with (
                 self._breaker.watching(where),
-                self._politeness.turn(where, allowance) as meter,
+                self._politeness.turn(
+                    where, allowance, partial(self._breaker.check, where)
+                ) as meter,
                 self._slots,
             ):
                 began = monotonic()

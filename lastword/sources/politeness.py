@@ -1,7 +1,7 @@
 """Politeness towards hosts: few at once, not too fast, and no more than they allow."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import uniform
 from time import monotonic
@@ -20,6 +20,7 @@ class _Host:
         self.slots = asyncio.Semaphore(concurrency)
         self.pace = AsyncLimiter(max(1, rate), max(1, rate) / rate)
         self.meters: dict[Allowance | None, Meter] = {}
+        self.waiting = 0
         self._opens = monotonic() + uniform(0, JITTER)  # noqa: S311 (no secret)
 
     async def opening(self) -> None:
@@ -32,7 +33,8 @@ class Politeness:
     Args:
         concurrency: requests to one host at once.
         rate: requests to one host a second, on average; a second's worth may go at once.
-        patience: seconds that one request waits for others to end at most.
+        patience: seconds that one request waits for others to end at most, beside those that our
+            own rate makes them wait.
     """
 
     def __init__(self, *, concurrency: int, rate: float, patience: float) -> None:
@@ -42,12 +44,15 @@ class Politeness:
         self._hosts: dict[str, _Host] = {}
 
     @asynccontextmanager
-    async def turn(self, place: str, allowance: Allowance | None) -> AsyncIterator[Meter]:
+    async def turn(
+        self, place: str, allowance: Allowance | None, check: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[Meter]:
         """Wait for a request's turn, and make the request within the block.
 
         Args:
             place: the host, with its port where that is unusual.
             allowance: what the source assumes that hosts of its kind grant.
+            check: called when the turn has come; what it raises gives the turn to the next.
 
         Yields:
             The meter, which learns from the answer's headers.
@@ -57,12 +62,16 @@ class Politeness:
         """
         host = self._hosts.setdefault(place, _Host(self._concurrency, self._rate))
         meter = host.meters.setdefault(allowance, Meter(place, allowance))
+        host.waiting += 1
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._patience + host.waiting / self._rate):
                 await host.slots.acquire()
         except TimeoutError:
             raise Deferred(f"{place} is slow: the rest of its accounts wait") from None
+        finally:
+            host.waiting -= 1
         try:
+            check()
             await host.opening()
             meter.take()
             try:
