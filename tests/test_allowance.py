@@ -74,6 +74,7 @@ def refused(meter: Meter) -> Deferred:
         ("2026-03-01T13:05:00+01:00", 300),
         ("2026-03-01T12:05:00", 300),
         (str(int(NOON.timestamp()) + 900), 900),  # X and Bluesky
+        (str(int(NOON.timestamp() * 1000) + 900_999), 900),  # those who count in milliseconds
         ("60", 60),  # GitLab's and many proxies'
         (" 60 ", 60),
         ("0", 0),

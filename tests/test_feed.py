@@ -119,6 +119,31 @@ async def test_memory_of_another_feed_is_not_used(host: Host, feed: Feed) -> Non
     assert host.conditions == [(None, None)] * 2
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"hash": None},
+        {"post": {"id": 5, "text": None}},
+        {"post": {"id": "5", "text": "x", "time": "2025-01-01T00:00:00"}},
+        {"post": []},
+        {"found": 7},
+        {"etag": ["x"]},
+        {"why": None},
+    ],
+    ids=repr,
+)
+async def test_memory_that_is_damaged(damage: dict[str, object], host: Host, feed: Feed) -> None:
+    host.headers = {"ETag": '"1"'}
+    account = host.account()
+    post = await newest(feed, account)
+    kept = account.source_memory
+    for memory in (kept | damage, {"url": kept["url"]}):
+        account.source_memory = memory
+        assert await newest(feed, account) == post
+    assert host.conditions == [(None, None)] * 3
+    assert account.source_memory == kept
+
+
 async def test_validator_that_cannot_be_sent_back(host: Host, feed: Feed) -> None:
     host.headers = {"ETag": '"é"'}
     account = host.account()

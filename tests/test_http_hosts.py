@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from lastword.errors import Rejected, Transient
-from lastword.sources.hosts import Hosts, is_public
+from lastword.sources.hosts import Hosts, is_public, parse_url
 from tests.fixtures_http import Client, Serve, once, refusal, respond, silence
 
 
@@ -154,6 +154,10 @@ async def test_redirect_to_no_address_at_all(serve: Serve, client: Client, host:
         "https://blog.example:70000/",
         "https://exa mple/",
         "https://a..b/",
+        "https://.b/",
+        "https://b../",
+        "https://./",
+        "https://" + ".".join(["a" * 60] * 5),
         f"https://{'a' * 64}.example/",
         "https://blog.example\n.evil.example/",
         "https://[::1",
@@ -165,6 +169,21 @@ async def test_redirect_to_no_address_at_all(serve: Serve, client: Client, host:
 async def test_wrong_addresses(client: Client, url: str) -> None:
     message = await refusal(client(), Rejected, url)
     assert "password" not in message.replace("hold a name or password", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("https://blog.example./feed.xml", "https://blog.example/feed.xml"),
+        ("HTTPS://BLOG.Example.:443/", "https://blog.example/"),
+        ("https://blog.example.:8443/", "https://blog.example:8443/"),
+        ("https://b\u00fccher.example./", "https://xn--bcher-kva.example/"),
+        ("https://a_b.example/", "https://a_b.example/"),
+        ("https://[2001:db8::1]:8443/", "https://[2001:db8::1]:8443/"),
+    ],
+)
+def test_one_host_has_one_name(text: str, normal: str) -> None:
+    assert str(parse_url(text)) == normal
 
 
 async def test_allowed_pair_means_just_this_port(serve: Serve, client: Client) -> None:

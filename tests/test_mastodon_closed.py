@@ -10,7 +10,8 @@ from starlette.responses import RedirectResponse
 
 from lastword.errors import Deferred, Rejected, Transient
 from lastword.sources.http import GuardedClient
-from lastword.sources.mastodon import Mastodon
+from lastword.sources.mastodon import Mastodon, MastodonSettings
+from lastword.sources.mastodon_address import place_of
 from tests.fixtures_fediverse import DATA, Ask, Instance, Start
 from tests.fixtures_http import RULES, newest
 
@@ -175,7 +176,32 @@ async def test_refused_token_is_not_the_accounts_fault(
         await newest(Mastodon(http), closed.wired())
 
 
-@pytest.mark.parametrize("name", ["https://social.example", "alice@social.example"])
+@pytest.mark.parametrize("token", ["", " ", "a b", "a\nX: 1", "\u00e9"])
+def test_tokens_fit_in_a_header(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LASTWORD_MASTODON_TOKENS", json.dumps({"social.example": token}))
+    with pytest.raises(ValueError, match=r"what 'social.example' has is no access token"):
+        MastodonSettings()
+
+
+@pytest.mark.parametrize(
+    ("name", "server"),
+    [
+        (" Social.Example ", "social.example"),
+        ("social.example.", "social.example"),
+        ("social.example:443", "social.example"),
+        ("b\u00fccher.example:8443", "xn--bcher-kva.example:8443"),
+    ],
+)
+def test_tokens_by_the_name_that_addresses_have(
+    name: str, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LASTWORD_MASTODON_TOKENS", json.dumps({name: "secret\n"}))
+    tokens = MastodonSettings().mastodon_tokens
+    assert {host: token.get_secret_value() for host, token in tokens.items()} == {server: "secret"}
+    assert place_of(f"alice@{name.strip()}").server == server
+
+
+@pytest.mark.parametrize("name", ["https://social.example", "alice@social.example", "", "a b"])
 async def test_tokens_are_for_servers(
     name: str, http: GuardedClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

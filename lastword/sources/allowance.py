@@ -9,6 +9,7 @@ from models.types import now
 
 LONGEST_WAIT = timedelta(days=1)
 _EPOCH = 10**9  # a number as large as this is a moment, a smaller one a span
+_MILLISECONDS = 10**12  # and one as large as this counts in them
 _PREFIXES = ("x-ratelimit", "x-rate-limit", "ratelimit")
 _MOST = 10**9
 _SAME_WINDOW = timedelta(seconds=2)
@@ -102,7 +103,8 @@ def reset_of(headers: Mapping[str, str]) -> datetime | None:
     moment = now()
     try:
         if text.isdecimal():
-            number = int(text[:12])
+            number = int(text[:16])
+            number = number // 1000 if number >= _MILLISECONDS else number
             since = datetime.fromtimestamp(number, UTC) if number >= _EPOCH else None
             reset = since or moment + timedelta(seconds=number)
         else:

@@ -16,6 +16,7 @@ from lastword.sources.base import Source
 from lastword.sources.discovery import announced, secured
 from lastword.sources.encoding import well_labelled
 from lastword.sources.feed_json import read_json
+from lastword.sources.feed_memory import remembered
 from lastword.sources.feed_xml import read_xml
 from lastword.sources.hosts import parse_url
 from lastword.sources.http import Reply
@@ -89,7 +90,7 @@ class Feed(Source):
     async def latest(self, account: Account, rules: Rules) -> Choice:
         """Return the feed's newest eligible post. See `Source.latest`."""
         url = account.source.partition(":")[2]
-        memory = account.source_memory if account.source_memory.get("url") == url else {}
+        memory = remembered(account.source_memory, url)
         if "found" in memory:
             choice, memory = await self._ask_found(url, memory, rules)
         else:

@@ -16,7 +16,8 @@ import httpx
 
 from lastword.errors import Rejected, Transient
 
-_HOST = re.compile(rb"[a-z0-9._:-]+")
+_HOST = re.compile(rb"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|[0-9a-f.:]*:[0-9a-f.:]*")
+_LONGEST_HOST = 253
 _LOOKUPS = 64
 _UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -35,6 +36,9 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 def parse_url(text: str) -> httpx.URL:
     """Return a web address that is fit to be asked.
 
+    The dot that may end a name (RFC 1034, 3.1) is dropped: certificates know none, and a host is
+    one host to those who count.
+
     Raises:
         ValueError: it is not; the message says what is wrong.
     """
@@ -42,8 +46,15 @@ def parse_url(text: str) -> httpx.URL:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError):
         raise ValueError("that is not a web address") from None
-    if url.scheme not in ("http", "https") or not _HOST.fullmatch(url.raw_host):
+    host = url.raw_host.removesuffix(b".")
+    if (
+        url.scheme not in ("http", "https")
+        or len(host) > _LONGEST_HOST
+        or not _HOST.fullmatch(host)
+    ):
         raise ValueError("that is not a web address that begins with https://")
+    if host != url.raw_host:
+        url = url.copy_with(host=host.decode("ascii"))
     if url.userinfo:
         raise ValueError("a web address must not hold a name or password")
     if url.port is not None and not 0 < url.port < 1 << 16:

@@ -10,6 +10,7 @@ from lastword.eligibility import Choice, Rules
 from lastword.sources import mastodon_address
 from lastword.sources.base import Source
 from lastword.sources.http import GuardedClient
+from lastword.sources.mastodon_address import place_of
 from lastword.sources.mastodon_api import Api
 from lastword.sources.mastodon_batch import Together
 from lastword.sources.mastodon_feed import PublicFeed
@@ -32,9 +33,22 @@ class MastodonSettings(BaseSettings):
     @field_validator("mastodon_tokens")
     @classmethod
     def _by_server(cls, tokens: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        if wrong := [server for server in tokens if "/" in server or "@" in server]:
-            raise ValueError(f"{wrong[0][:80]!r} is not the name of a server")
-        return {server.strip().lower(): token for server, token in tokens.items()}
+        return {_server(name): _token(name, token) for name, token in tokens.items()}
+
+
+def _server(name: str) -> str:
+    """Return a server's host as URLs have it, with its port where one is given."""
+    try:
+        return place_of(f"name@{name.strip()}").server
+    except ValueError:
+        raise ValueError(f"{name[:80]!r} is not the name of a server") from None
+
+
+def _token(name: str, token: SecretStr) -> SecretStr:
+    text = token.get_secret_value().strip()
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(f"what {name[:80]!r} has is no access token: those are letters and digits")
+    return SecretStr(text)
 
 
 class Mastodon(Source):
