@@ -80,6 +80,21 @@ async def test_more_than_a_page_of_new_posts(x_server: XServer, x_http: GuardedC
     assert x_server.asked == ["users", "search 2", "search 2", "search 2"]
 
 
+async def test_who_writes_little_is_not_hidden_by_who_writes_a_lot(
+    x_server: XServer, x_http: GuardedClient
+) -> None:
+    busy, quiet = x_server.add(1, post("Old", 3600)), x_server.add(2, post("Old", 3600))
+    accounts = [wired(1), wired(2)]
+    await _run(x_http, accounts)
+    x_server.posts[quiet].insert(0, post("Quiet", 50) | {"author_id": quiet})
+    x_server.posts[busy][:0] = [
+        post(f"Busy {number}", 0) | {"author_id": busy} for number in range(1001, 0, -1)
+    ]
+    x_server.posts[busy].sort(key=lambda it: -int(it["id"]))
+    assert (await _run(x_http, accounts))[1] == "Quiet"
+    assert x_server.asked == ["users", *["search 2"] * 10, "users"]
+
+
 async def test_what_stands_grows_old(x_server: XServer, x_http: GuardedClient) -> None:
     x_server.add(1, post("Old", 3600))
     account = wired()

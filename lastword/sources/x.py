@@ -104,15 +104,17 @@ class X(Source):
         if not _NAME.fullmatch(name):
             raise Rejected(f"x:{name[:32]} is no name at X: it looks like x:alice")
         memory = Memory.read(account.source_memory, name)
-        if memory and self._search and self._is_searched(memory):
-            memory = await self._searched(self._search, memory, rules)
-        else:
-            memory = await self._looked_up(name, memory, rules)
+        searched = await self._searched(memory, rules) if memory else None
+        memory = searched or await self._looked_up(name, memory, rules)
         account.source_memory = memory.to_json()
         return replace(memory.choice, notice="" if memory.name == name else _RENAMED)
 
-    async def _searched(self, search: Search, memory: Memory, rules: Rules) -> Memory:
-        found = await search.load(memory.id, memory.since)
+    async def _searched(self, memory: Memory, rules: Rules) -> Memory | None:
+        if self._search is None or not self._is_searched(memory):
+            return None
+        found = await self._search.load(memory.id, memory.since)
+        if found is None:
+            return None
         new = rules.choose(_newest_first(found.posts, memory))
         choice = new if new.post else rules.again(memory.choice)
         return replace(memory, choice=choice, since=found.since)

@@ -81,12 +81,15 @@ class Api:
         path = f"users/{user_id}/{self._word}s"
         return await self._page(path, given | self._fields, _TIMELINES)
 
-    async def search(self, query: str, since: str) -> list[dict[str, Any]]:
+    async def search(self, query: str, since: str) -> tuple[list[dict[str, Any]], bool]:
         """Return the pages of posts of the last seven days, from the newest on, ten at most.
 
         Args:
             query: in X's language, at most 512 characters.
             since: id of a post of these days; what is newer is returned.
+
+        Returns:
+            The pages, and whether these are all.
 
         Raises:
             LastWordError: see `users`.
@@ -99,9 +102,9 @@ class Api:
             meta = pages[-1].get("meta")
             token = meta.get("next_token") if isinstance(meta, dict) else None
             if not isinstance(token, str):
-                break
+                return pages, True
             given["next_token"] = token
-        return pages
+        return pages, False
 
     async def _page(
         self, path: str, given: Mapping[str, str], allowance: Allowance

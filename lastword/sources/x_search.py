@@ -67,25 +67,26 @@ class Search:
         for since, known in ids.items():
             self._of(since).expect(known)
 
-    async def load(self, user_id: str, since: str) -> Found:
-        """Return what an account has written since.
+    async def load(self, user_id: str, since: str) -> Found | None:
+        """Return what an account has written since, or None where a search cannot tell.
 
         Raises:
             LastWordError: see `Api.users`.
         """
-        found = await self._of(since).load(user_id)
-        return found or Found((), self._next)
+        return await self._of(since).load(user_id)
 
     def _of(self, since: str) -> Batches[str, Found]:
         return self._batches.setdefault(since, Batches(partial(self._fetch, since), _SIZE))
 
     async def _fetch(self, since: str, ids: Sequence[str]) -> Mapping[str, Found]:
         authors = " OR ".join(f"from:{one}" for one in ids)
-        pages = await self._api.search(f"({authors}){_REST}", since)
+        pages, all_told = await self._api.search(f"({authors}){_REST}", since)
         posts: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         for post in chain.from_iterable(_posts(page) for page in pages):
             posts[str(post.get("author_id"))].append(post)
-        return {one: Found(posts[one], self._next) for one in ids}
+        # Whoever writes a lot may hide who writes little on a page that is not asked for.
+        known = [one for one in ids if all_told or one in posts]
+        return {one: Found(posts[one], self._next) for one in known}
 
 
 def since_id(moment: datetime) -> str:
