@@ -26,7 +26,7 @@ def saved(name: str) -> bytes:
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in sorted(DATA.iterdir()) if not path.name.endswith(".post.json")],
+    [it for it in sorted(DATA.iterdir()) if it.is_file() and not it.name.endswith(".post.json")],
     ids=lambda path: path.name,
 )
 def test_saved_feeds(path: Path) -> None:
