@@ -22,7 +22,8 @@ DATA = Path(__file__).parent / "data"
 CASES = sorted(DATA.glob("*/exchanges/*.json"))
 
 
-def _bytes(body: object) -> bytes:
+def bytes_of(body: object) -> bytes:
+    """Return a saved body as a server sends it."""
     return (body if isinstance(body, str) else json.dumps(body)).encode()
 
 
@@ -37,7 +38,7 @@ class Replay:
         path, query = request.url.path, request.url.query
         missing = {"status": 404, "body": ""}
         saved = self.answers.get(f"{path}?{query}", self.answers.get(path, missing))
-        return Response(_bytes(saved["body"]), saved.get("status", 200), saved.get("headers"))
+        return Response(bytes_of(saved["body"]), saved.get("status", 200), saved.get("headers"))
 
 
 @asynccontextmanager
