@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from pydantic import SecretStr
 
 from lastword.breaker import FAILURES
 from lastword.errors import Deferred, Gone, LastWordError, Rejected, Transient
@@ -81,6 +82,29 @@ async def test_three_redirects_are_followed(serve: Serve, client: Client) -> Non
         assert (reply.body, reply.url) == (b"there", f"http://{server.host}/a/3")
     message = await refusal(client(server), Rejected, f"http://{server.host}/a/-1")
     assert "redirects on and on" in message
+
+
+async def test_a_token_goes_nowhere_else(serve: Serve, client: Client) -> None:
+    asked: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Send from one to the other and back."""
+        while True:
+            lines = (await head(reader)).lower().splitlines()
+            sent = [line for line in lines if line.startswith("authorization")]
+            path = lines[0].split()[1]
+            asked.append(" ".join([path, *sent]))
+            locations = {"/1": f"http://{one.host}/2", "/2": f"http://{other.host}/3"}
+            locations["/3"] = f"http://{one.host}/4"
+            where = locations.get(path)
+            status, headers = ("302 Found", [f"Location: {where}"]) if where else ("200 OK", [])
+            writer.write(respond(b"", *headers, status=status))
+
+    one, other = await serve(answer), await serve(answer)
+    async with client(one, other) as http:
+        await http.get(f"http://{one.host}/1", token=SecretStr("Secret"))
+    shown = "authorization: bearer secret"
+    assert asked == [f"/1 {shown}", f"/2 {shown}", "/3", "/4"]
 
 
 async def test_stale_connection_is_tried_once_more(serve: Serve, client: Client) -> None:

@@ -124,8 +124,8 @@ class GuardedClient:
         Args:
             url: where to, http or https.
             headers: sent beside our own, at every hop.
-            token: a bearer token (RFC 6750), sent to the URL's own origin only; unencrypted only
-                where the operator allows plain http.
+            token: a bearer token (RFC 6750), sent to the URL's own origin only, and no more once
+                that has sent us elsewhere; unencrypted only where the operator allows plain http.
             expected: statuses that the caller wants to judge by itself: they raise nothing.
             allowance: what its host grants, until the host says otherwise; requests with
                 different allowances are counted apart.
@@ -141,9 +141,11 @@ class GuardedClient:
             target = parse_url(url)
         except ValueError as error:
             raise Rejected(f"the address cannot be fetched: {error}") from None
-        left = self._deadline
+        left, origin = self._deadline, (target.scheme, target.netloc)
         for _ in range(REDIRECTS + 1):
-            sent = dict(headers or {}) | _authorization(token, target, url)
+            if (target.scheme, target.netloc) != origin:
+                token = None
+            sent = dict(headers or {}) | _authorization(token)
             where = place(target)
             async with (
                 self._breaker.watching(where),
@@ -227,10 +229,5 @@ class GuardedClient:
         return await self._fresh.send(again, stream=True)
 
 
-def _authorization(token: SecretStr | None, target: httpx.URL, url: str) -> dict[str, str]:
-    """Return the header that proves who asks, for nobody but the host that was meant."""
-    origin = httpx.URL(url)
-    same = (target.scheme, target.netloc) == (origin.scheme, origin.netloc)
-    if token is None or not same:
-        return {}
-    return {"Authorization": f"Bearer {token.get_secret_value()}"}
+def _authorization(token: SecretStr | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
