@@ -122,7 +122,8 @@ async def text(feed: Feed, account: Account) -> str | None:
         (["<link rel=alternate type=application/json href=/wp-json/1>"], []),
         (["<link rel=alternate hreflang=de href=/de>", "<a href=/feed>RSS</a>"], []),
         ([f"<link {RSS} href='javascript:alert(1)'>", f"<link {RSS} href='file:///etc'>"], []),
-        ([f"<link {RSS} href='https://[/'>", f"<link {RSS} href='/a b'>"], []),
+        ([f"<link {RSS} href='https://[/'>", f"<link {RSS} href='https://a b/'>"], []),
+        ([f"<link {RSS} href='/a b'>"], ["https://blog.example/a%20b"]),
     ],
 )
 async def test_links_of_a_page(links: list[str], urls: list[str]) -> None:

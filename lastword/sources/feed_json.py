@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from hashlib import sha256
+from html import unescape
 from typing import Any
 
 from lastword.post import Post
@@ -34,7 +35,7 @@ def read_json(body: bytes, url: str) -> Iterator[Post]:
 
 def _post(item: dict[str, Any], base: str) -> Post | None:
     text = (
-        _string(item, "title")
+        unescape(_string(item, "title"))  # plain text, but many send what they have for pages
         or _string(item, "content_text")
         or to_text(_string(item, "content_html"))
         or _string(item, "summary")

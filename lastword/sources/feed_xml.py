@@ -156,11 +156,13 @@ def _link(fields: Fields, url: str) -> str | None:
 
 def _text(element: Any) -> str:  # noqa: ANN401
     """Return an element's text: markup in it, or escaped in it, or none (RFC 4287, 3.1)."""
-    if len(element):
+    if any(isinstance(child.tag, str) for child in element):  # and not just entities
         inner = (etree.tostring(child, encoding="unicode") for child in element)
         return to_text(escape(element.text or "") + "".join(inner))
     is_atom = "atom" in (etree.QName(element).namespace or "").lower()
-    kind = element.get("type", "text" if is_atom else "html")
+    kind = element.get("type", "text" if is_atom else "html").strip().lower()
+    if "/" in kind and not kind.startswith("text/"):  # a picture, say, in Base64
+        return ""
     return _raw(element) if kind in ("text", "text/plain") else to_text(_raw(element))
 
 

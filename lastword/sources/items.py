@@ -76,7 +76,7 @@ def make_post(  # noqa: PLR0913 (the fields of a post)
     if len(post_id) > _LONGEST_ID:
         post_id = sha256(post_id.encode("utf-8", "replace")).hexdigest()
     return Post(
-        id=_storable(post_id),
+        id=_storable(post_id) or sha256(text.encode()).hexdigest(),
         text=text,
         url=url,
         time=time,
@@ -95,16 +95,20 @@ def _storable(text: str) -> str:
 
 
 def web_url(href: object, base: str) -> str | None:
-    """Return an item's link as a whole web address, or None where it is none."""
+    """Return an item's link as a whole web address, or None where it is none.
+
+    One with a name or password in it is none: it would be shown to everybody.
+    """
     if not isinstance(href, str) or not href.strip():
         return None
     try:
-        url = urljoin(base, href.strip())
-        scheme = urlsplit(url).scheme
+        url = urljoin(base, href.strip()).replace(" ", "%20")
+        parts = urlsplit(url)
     except ValueError:
         return None
-    fit = scheme in ("http", "https") and len(url) <= _LONGEST_URL and url.isprintable()
-    return url if fit and " " not in url else None
+    is_web = parts.scheme in ("http", "https") and bool(parts.netloc) and "@" not in parts.netloc
+    fit = is_web and "%20" not in parts.netloc and len(url) <= _LONGEST_URL and url.isprintable()
+    return url if fit else None
 
 
 def when(text: object) -> datetime | None:
