@@ -94,7 +94,8 @@ def status_of(
         post: the post; its text is the content warning where there is one.
         template: text with the fields `{text}`, `{url}`, `{source}`.
         source: the source address, for `{source}`.
-        length: graphemes at most; the post's text gives way, so that a link stays whole.
+        length: graphemes at most; the post's text gives way, so that a link stays whole. One for
+            which there is no room at all is left out.
         mentions: whether its `@user` and `@user@host` are kept.
         hashtags: whether its `#tags` are kept.
     """
@@ -103,6 +104,9 @@ def status_of(
     said = said if hashtags else clean(_HASHTAG.sub("", said))
     rest = {"url": clean(post.url or ""), "source": clean(source)}
     frame = clean(template.format(text="", **rest))
+    if len(_GRAPHEME.findall(frame)) > length:  # half a link leads nowhere
+        rest["url"] = ""
+        frame = clean(template.format(text="", **rest))
     # The space that joined text and frame counts too.
     room = length - len(_GRAPHEME.findall(frame)) - (1 if frame else 0)
     text = cut(said, room if "{text}" in template else 0)

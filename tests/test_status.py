@@ -115,6 +115,15 @@ def test_the_text_gives_way_so_that_the_link_stays_whole() -> None:
     assert graphemes(status) <= 60
 
 
+def test_a_link_for_which_there_is_no_room_is_left_out() -> None:
+    post = Post(id="1", text="word " * 100, url=f"https://blog.example/{'x' * 90}")
+    for template in ("{text} {url}", "{url} {text}"):
+        status = status_of(post, template=template, length=60)
+        assert "https" not in status
+        assert status.endswith("word…")
+        assert graphemes(status) <= 60
+
+
 @pytest.mark.parametrize("template", ["{text", "{foo}", "no field", "{text!r}", "{0}", "{text.x}"])
 def test_a_wrong_template_is_told(template: str) -> None:
     with pytest.raises(ValueError, match=r"\{text\}, \{url\}, \{source\}|\{text\} or \{url\}"):

@@ -52,9 +52,15 @@ class XSettings(BaseSettings):
         """Return what so many accounts cost, for people."""
         if self.x_mode == "search":
             per_post = f"${accounts * _POST_READ:,.2f} a day for one new post of each"
-            return f"{accounts:,} accounts by search: {per_post}; new accounts are looked up once"
+            known = f"{_number(accounts, 'account')} by search: {per_post}"
+            return f"{known}; new accounts are looked up once"
         daily = accounts * (_USER_READ + _POST_READ)
+        requests = _number(ceil(accounts / TOGETHER), "request")
         return (
-            f"{accounts:,} accounts: from ${daily:,.2f} a day, {ceil(accounts / TOGETHER):,}"
-            " requests a run; LASTWORD_X_MODE=search pays for new posts only"
+            f"{_number(accounts, 'account')}: from ${daily:,.2f} a day, {requests} a run;"
+            " LASTWORD_X_MODE=search pays for new posts only"
         )
+
+
+def _number(number: int, of: str) -> str:
+    return f"{number:,} {of}" if number == 1 else f"{number:,} {of}s"
