@@ -9,6 +9,8 @@ from lastword.sources.feed import with_scheme
 
 _EXAMPLE = "a source address is kind:handle, like mastodon:alice@social.example"
 _LONGEST = 2_048
+# Quotation marks, the brackets that mail puts around addresses, and what nobody sees.
+_AROUND = "<>\"'\u2018\u2019\u201c\u201d\u00ab\u00bb\u200b\u200e\u200f\u2060\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def understand(pasted: str) -> SourceAddress:
     Raises:
         ValueError: nobody recognises it; the message says what a right one looks like.
     """
-    text = pasted.strip()
+    text = pasted.strip().strip(_AROUND).strip()
     if len(text) > _LONGEST:
         raise ValueError(f"that is longer than {_LONGEST} characters: {_EXAMPLE}")
     if text.partition(":")[0].strip().lower() not in SOURCES:

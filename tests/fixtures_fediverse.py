@@ -144,11 +144,11 @@ Ask = Callable[..., GuardedClient]
 
 @pytest.fixture
 def asking(client: Client) -> Ask:
-    """Make clients for instances; loopback bears more than other hosts."""
+    """Make clients for instances; loopback bears more than other hosts, and may be busy."""
 
     def make(*instances: Instance) -> GuardedClient:
         allowed = frozenset(instance.address for instance in instances)
-        return client(allow_hosts=allowed, host_rate=10_000, host_concurrency=50)
+        return client(allow_hosts=allowed, host_rate=10_000, host_concurrency=50, http_deadline=60)
 
     return make
 

@@ -118,6 +118,11 @@ def test_whatever_is_typed(start: str, end: str) -> None:
         ("https://medium.com/@alice", "feed:https://medium.com/@alice"),
         ("medium.com/@alice", "feed:https://medium.com/@alice"),
         ("https://social.example/@alice.rss", "feed:https://social.example/@alice.rss"),
+        ("<https://social.example/@alice>", "mastodon:alice@social.example"),
+        ("\u201chttps://x.com/alice\u201d", "x:alice"),
+        ("\u200e@alice.example\u200b", "bluesky:alice.example"),
+        ("https://blog.example/\ufeff", "feed:https://blog.example/"),
+        ("https://social.example./@alice", "mastodon:alice@social.example"),
     ],
 )
 def test_understands_what_is_pasted(pasted: str, address: str) -> None:

@@ -202,6 +202,29 @@ async def test_memory_of_another_address_is_not_used(server: XServer, x: X) -> N
     assert await text_of(X(x._http), account) == "Two"
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"id": "1,2"},
+        {"looked": "2026-03-01T12:00:00"},
+        {"since": "soon"},
+        {"choice": {"post": {"id": "5", "text": "x", "time": "2026-03-01T12:00:00"}}},
+        {"choice": None},
+    ],
+    ids=repr,
+)
+async def test_memory_that_is_damaged(damage: dict[str, Any], server: XServer, x: X) -> None:
+    server.add(1, post())
+    account = wired()
+    await newest(x, account)
+    kept = account.source_memory
+    account.source_memory = kept | damage
+    x = X(x._http)
+    x.expect([account])
+    assert await text_of(x, account) == "Hello"
+    assert account.source_memory == kept
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
     lambda inner: (

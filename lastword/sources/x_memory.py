@@ -1,11 +1,10 @@
 """What the source keeps of an account between runs."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from lastword.eligibility import Choice
 
@@ -25,12 +24,12 @@ class Memory:
     """
 
     source: str
-    id: str
+    id: Annotated[str, Field(pattern=r"^[0-9]{1,19}$")]
     name: str
     newest: str
     choice: Choice
-    looked: datetime | None = None
-    since: str = ""
+    looked: AwareDatetime | None = None
+    since: Annotated[str, Field(pattern=r"^[0-9]{0,19}$")] = ""
 
     @staticmethod
     def read(kept: dict[str, Any], source: str) -> "Memory | None":
@@ -39,7 +38,9 @@ class Memory:
             memory = _adapter().validate_python(kept)
         except ValidationError:
             return None
-        return memory if memory.source == source else None
+        post = memory.choice.post
+        timeless = post and post.time and not post.time.tzinfo
+        return memory if memory.source == source and not timeless else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the memory as JSON values."""
