@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lastword.errors import LoginRefused, Rejected
-from lastword.health import health_after
+from lastword.health import Prognosis, health_after
 from lastword.outcome import Outcome
 from models import Account, Health, LedgerEntry, OutcomeKind
 from models.database import Database
@@ -37,25 +37,27 @@ async def record(
         account = await session.get(Account, synced.id, with_for_update=True)
         if account is None or account.id is None or account.last_run_id == run_id:
             return Recorded()
-        before = (account.last_outcome, account.last_error)
-        is_current = account.edited_at == synced.edited_at
+        before = (account.last_outcome, account.last_error, account.last_reason)
+        # One that was paused when its turn came was not tried: it stands as it stood.
+        is_current = account.edited_at == synced.edited_at and synced.active
         if account.jid == synced.jid:  # what a server holds, it holds whatever people want since
             account.pep_memory = synced.pep_memory
         if is_current:
             _remember(account, synced, outcome)
         account.last_run_id = run_id
         account.last_outcome = outcome.kind
-        account.last_error = outcome.error_name
-        account.last_reason = outcome.reason
+        if synced.active:
+            account.last_error, account.last_reason = outcome.error_name, outcome.reason
         account.last_carrier = outcome.carrier or account.last_carrier
         account.last_at = now()
         if outcome.kind is not OutcomeKind.DEFERRED:
             account.checked_at = account.last_at
-        if not (outcome.kind is OutcomeKind.UNCHANGED and before[0] is OutcomeKind.UNCHANGED):
+        if not _repeats(outcome, before[0], before[2]):
             session.add(_entry(run_id, account.id, outcome, seconds))
     rejected = is_current and isinstance(outcome.error, Rejected)
     was_rejected = before[1] in {Rejected.__name__, LoginRefused.__name__}
-    return Recorded(rejected and not was_rejected, was_rejected and outcome.error is None)
+    healed = is_current and was_rejected and outcome.error is None
+    return Recorded(rejected and not was_rejected, healed)
 
 
 async def quarantine(database: Database, refused: Account, error: Rejected) -> None:
@@ -73,17 +75,25 @@ def _remember(account: Account, synced: Account, outcome: Outcome) -> None:
     account.source_memory = synced.source_memory
     account.session_memory = synced.session_memory
     if outcome.status is not None:
-        before = (account.published_status, account.published_post_id)
+        stood = (account.published_status, account.published_post_id)
         account.published_status = outcome.status or None
         account.published_post_id = outcome.post.id if outcome.post else None
-        if before != (account.published_status, account.published_post_id):
+        if stood != (account.published_status, account.published_post_id):
             account.published_at = now() if outcome.status else None
-    prognosis = health_after(outcome, health=account.health, failures=account.failures, now=now())
+    before = Prognosis(account.health, account.failures, account.due_at)
+    prognosis = health_after(outcome, before, now=now(), seed=account.id or 0)
     if prognosis.health is not account.health:
         account.health_since = now()
     account.health = prognosis.health
     account.failures = prognosis.failures
     account.due_at = prognosis.due_at
+
+
+def _repeats(outcome: Outcome, kind: OutcomeKind | None, reason: str | None) -> bool:
+    """Tell what would fill the ledger with nothing new: weeks of people who do not write."""
+    if outcome.kind is OutcomeKind.SKIPPED:
+        return kind is OutcomeKind.SKIPPED and reason == outcome.reason
+    return outcome.kind is OutcomeKind.UNCHANGED and kind is OutcomeKind.UNCHANGED
 
 
 def _entry(run_id: int, account_id: int, outcome: Outcome, seconds: float) -> LedgerEntry:

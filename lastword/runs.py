@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from unicodedata import normalize
 
 from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import col, select
 
 from lastword.errors import LastWordError
+from lastword.health import farthest
 from lastword.sources.base import Source
 from models import Account, Health, LedgerEntry, OutcomeKind, Run
 from models.database import Database
@@ -61,7 +63,9 @@ def _chosen(which: Which) -> list[ColumnElement[bool]]:
     active = col(Account.active).is_(True)
     match which:
         case Which.DUE:
-            due = or_(col(Account.due_at).is_(None), col(Account.due_at) <= now())
+            moment, due_at = now(), col(Account.due_at)
+            # As `waits_until` says it.
+            due = or_(due_at.is_(None), due_at <= moment, due_at > farthest(moment))
             return [active, col(Account.health) != Health.NEEDS_OWNER, due]
         case Which.FAILED:
             return [active, col(Account.last_outcome) == OutcomeKind.FAILED]
@@ -84,18 +88,19 @@ async def choose(
     Raises:
         WrongChoice: a name is unknown, or its account is paused.
     """
-    turn = (col(Account.checked_at).asc().nulls_first(), col(Account.name))
-    query = select(Account.id, Account.name, Account.active).order_by(*turn)
-    wanted = [col(Account.name).in_(names)] if names else _chosen(which)
-    query = query.where(*wanted)
-    async with database.session() as session:
-        rows = (await session.exec(query)).all()
     if names:
-        _check_names(names, {name: active for _, name, active in rows})
-    return [AccountRef(key, name) for key, name, _ in rows if key is not None]
+        names = [normalize("NFC", name.strip()) for name in names]
+    chosen = [col(Account.name).in_(names)] if names else _chosen(which)
+    async with database.session() as session:
+        if names:
+            found = await session.exec(select(Account.name, Account.active).where(*chosen))
+            _check_names(names, dict(found.all()))
+        turn = (col(Account.checked_at).asc().nulls_first(), col(Account.name))
+        rows = await session.exec(select(Account.id, Account.name).where(*chosen).order_by(*turn))
+        return [AccountRef(key, name) for key, name in rows if key is not None]
 
 
-def _check_names(names: Sequence[str], known: dict[str, bool]) -> None:
+def _check_names(names: Sequence[str], known: Mapping[str, bool]) -> None:
     if unknown := sorted(set(names) - known.keys()):
         raise WrongChoice(
             f"no account is named {', '.join(unknown)}: `lastword accounts list` shows all names"

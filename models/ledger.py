@@ -1,4 +1,4 @@
-"""The ledger of outcomes: one row per account and run, but for a repeated Unchanged."""
+"""The ledger of outcomes: one row per account and run, but for a repeated Unchanged or Skipped."""
 
 from datetime import datetime
 from enum import StrEnum

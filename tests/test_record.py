@@ -130,6 +130,15 @@ async def test_a_repeated_unchanged_leaves_no_row(database: Database) -> None:
     assert [entry.kind for entry in ledger] == kinds
 
 
+async def test_nor_does_one_skipped_for_the_same_reason(database: Database) -> None:
+    account = await add(database)
+    for reason in ("is a reply", "is a reply", "is too old", "is too old", "is a reply"):
+        outcome = Outcome(OutcomeKind.SKIPPED, reason)
+        await record(database, await runs.begin(database, Which.DUE, 1, None), account, outcome, 0)
+    _, ledger = await read(database)
+    assert [entry.reason for entry in ledger] == ["is a reply", "is too old", "is a reply"]
+
+
 async def test_never_two_outcomes_for_one_run(database: Database) -> None:
     account = await add(database)
     run_id = await runs.begin(database, Which.DUE, 1, None)
@@ -232,6 +241,23 @@ async def test_a_dry_run_records_only_a_refusal(database: Database) -> None:
         await attempt(ref(account), None, services(database, error), last=True, dry_run=True)
         saved, ledger = await read(database)
         assert (saved.health, saved.last_run_id, ledger) == (health, None, [])
+
+
+async def test_paused_when_its_turn_comes_nothing_heals(database: Database) -> None:
+    refused = {"health": Health.NEEDS_OWNER, "last_error": "LoginRefused"}
+    account = await add(database, active=False, failures=1, **refused)
+    run_id = await runs.begin(database, Which.ALL, 1, None)
+    outcome, recorded = await attempt(
+        ref(account), run_id, services(database, ValueError()), last=True
+    )
+    saved, _ = await read(database)
+    assert (outcome.kind, outcome.reason) == (
+        OutcomeKind.SKIPPED,
+        "the account was paused meanwhile",
+    )
+    assert (saved.health, saved.failures) == (Health.NEEDS_OWNER, 1)
+    assert saved.last_error == "LoginRefused", "or resuming it would try the same password again"
+    assert not recorded.ceased_to_need_owner
 
 
 async def test_who_is_due(database: Database) -> None:
