@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from random import uniform
@@ -104,6 +104,11 @@ async def _run(services: Services) -> None:
     refs = await runs.choose(services.database, Which.DUE)
     await runs.expect(services.database, services.sources, refs)
     run_id = await runs.begin(services.database, Which.DUE, len(refs), None)
+    await sync_all(refs, run_id, services)
+
+
+async def sync_all(refs: Sequence[AccountRef], run_id: int, services: Services) -> None:
+    """Try each account as often as its Prefect task would, within the flow's window."""
     window = asyncio.Semaphore(WINDOW)
 
     async def within_window(ref: AccountRef) -> None:

@@ -5,6 +5,7 @@ _BY_ERROR = {
     "Rejected": "`lastword accounts edit {name}`, or `resume {name}` if it was put right there",
     "Gone": "Nothing: looked at again once a day, and comes back by itself",
     "Deferred": "Nothing here: tried again when its host allows, or is set up as the reason says",
+    "Stopped": "Not the account's fault: `lastword doctor` tells what is wrong here",
     "Transient": "Nothing yet: tried again in the next run; if it lasts, `lastword why {name}`",
     "SealBroken": "`lastword accounts edit {name} --password`: the sealed one cannot be opened",
     "Systemic": "`lastword doctor` tells what is wrong with the installation",

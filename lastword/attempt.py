@@ -7,7 +7,7 @@ from traceback import extract_tb
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from lastword.errors import Defect, Deferred, LastWordError, Rejected, Systemic, Transient
+from lastword.errors import Defect, LastWordError, Rejected, Stopped, Systemic, Transient
 from lastword.outcome import Outcome
 from lastword.record import Recorded, quarantine, record
 from lastword.runs import AccountRef
@@ -96,7 +96,7 @@ async def _outcome(
 
 def _stopped(trouble: Systemic) -> Outcome:
     what = f"{trouble.kind} is out of action" if trouble.kind else "the run was stopped"
-    return Outcome.of_error(Deferred(f"{what}: {trouble}"))
+    return Outcome.of_error(Stopped(f"{what}: {trouble}"))
 
 
 def _defect(error: Exception) -> Defect:

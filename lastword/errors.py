@@ -28,6 +28,10 @@ class Deferred(LastWordError):
         self.until = until
 
 
+class Stopped(Deferred):
+    """Not in this run: something Systemic stopped it before this account's turn was over."""
+
+
 class Rejected(LastWordError):
     """Credentials or address are wrong: the account waits for its owner, untried until then."""
 

@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     retry_seconds: float = Field(default=5, ge=0, le=600)
     """Wait before the first retry of a task run; the second waits twice as long."""
 
+    retention: timedelta = Field(default=timedelta(days=90), ge=timedelta(days=1))
+    """Outcomes and runs older than this are forgotten."""
+
     http_deadline: float = Field(default=20, gt=0, le=300)
     """Seconds for one fetch, from first byte sent to last byte read, redirects included."""
     xmpp_deadline: float = Field(default=30, gt=0, le=300)
@@ -64,7 +67,7 @@ class Settings(BaseSettings):
     xmpp_servers: dict[str, str] = Field(default_factory=dict)
     """XMPP domain → `host:port` to connect to instead of what DNS says, as JSON object."""
 
-    @field_validator("max_age", mode="before")
+    @field_validator("max_age", "retention", mode="before")
     @classmethod
     def _span(cls, value: object) -> object:
         return parse_span(value) if isinstance(value, str) else value

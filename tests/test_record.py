@@ -197,7 +197,7 @@ async def test_the_owner_is_told_once_when_it_begins_and_once_when_it_ends(
         (Deferred("later"), OutcomeKind.DEFERRED, "Deferred"),
         (Transient("again"), OutcomeKind.FAILED, "Transient"),
         (KeyError("a secret"), OutcomeKind.FAILED, "Defect"),
-        (Systemic("the key is wrong"), OutcomeKind.DEFERRED, "Deferred"),
+        (Systemic("the key is wrong"), OutcomeKind.DEFERRED, "Stopped"),
     ],
 )
 async def test_each_error_is_one_outcome(
