@@ -1,5 +1,6 @@
 """`lastword why NAME`: what happened last, why, and what to do."""
 
+import sys
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -9,10 +10,15 @@ from rich.table import Table
 from cli.errors import EXIT_OK
 from cli.output import plain, print_json
 from lastword import accounts, runs
-from lastword.diagnosis import diagnosis
+from lastword.diagnosis import diagnosis, figures
 from lastword.settings import Settings
 from models.database import Database
 from models.types import now
+
+LINES = 12
+"""What an answer takes of a terminal at most: history gives way."""
+_SPARE = ("Better", "Before", "")
+_WIDE = 10_000
 
 
 async def why(name: str, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
@@ -25,12 +31,28 @@ async def why(name: str, *, json: Annotated[bool, Parameter(negative="")] = Fals
     async with Database.open(Settings().database) as database:
         account = await accounts.find(database, name)
         history = await runs.history(database, account.id or 0)
-    lines = diagnosis(account, history, now())
+        last_run = await runs.last_began(database)
     if json:
-        print_json([{"about": about, "text": text} for about, text in lines])
+        print_json(figures(account, history, now(), last_run))
         return EXIT_OK
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+    lines = diagnosis(account, history, now(), last_run)
+    console.print(table_of(fitting(lines, console)))
+    return EXIT_OK
+
+
+def fitting(lines: list[tuple[str, str]], console: Console) -> list[tuple[str, str]]:
+    """Leave out what matters least, the oldest first, until the rest fits."""
+    while len(console.render_lines(table_of(lines))) > LINES:
+        spare = [line for line in lines if line[0] in _SPARE]
+        if not spare:
+            break
+        lines = [line for line in lines if line is not spare[-1]]
+    return lines
+
+
+def table_of(lines: list[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 2))
     for about, text in lines:
         table.add_row(f"[bold]{about}[/]", plain(text))
-    Console().print(table, highlight=False)
-    return EXIT_OK
+    return table

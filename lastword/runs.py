@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from unicodedata import normalize
 
@@ -191,6 +192,13 @@ async def history(database: Database, account_id: int, limit: int = 5) -> list[L
             .limit(limit)
         )
         return list(entries)
+
+
+async def last_began(database: Database) -> datetime | None:
+    """Return when the newest run began, or None."""
+    async with database.session() as session:
+        newest = select(Run.started_at).order_by(col(Run.id).desc()).limit(1)
+        return (await session.exec(newest)).first()
 
 
 async def ended_after(database: Database, run_id: int) -> list[Run]:

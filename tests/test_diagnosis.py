@@ -1,13 +1,21 @@
 """`lastword why` answers in few lines: what, why, when next, what to do."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from lastword.diagnosis import diagnosis
+from cli.why import fitting, table_of
+from lastword.diagnosis import diagnosis, figures
+from lastword.eligibility import Rules
+from lastword.post import Post
 from models import Account, Health, LedgerEntry, OutcomeKind
 
+NEXT = "at the next run; the last began"
+WEEK = timedelta(weeks=1)
+WAITING = "waiting for its owner"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -29,21 +37,117 @@ def text_of(lines: list[tuple[str, str]], about: str) -> str:
 def test_an_account_that_was_never_tried() -> None:
     lines = diagnosis(account(), [], NOW)
     assert text_of(lines, "Now") == "not tried yet"
-    assert text_of(lines, "Next") == "at the next run"
+    assert text_of(lines, "Next").startswith("at the first run: `lastword up`")
 
 
 def test_a_paused_account() -> None:
     lines = diagnosis(account(active=False), [], NOW)
-    assert "resume alice" in text_of(lines, "Next")
+    assert text_of(lines, "Next") == "never, while it is paused"
+    assert text_of(lines, "To do") == "`lastword accounts resume alice`"
+
+
+@pytest.mark.parametrize(
+    ("due_in", "last_run", "text", "at"),
+    [
+        (None, 10, "at the next run, about 12:20 UTC", 20),
+        (65, 10, "in the run at about 13:20 UTC", 80),
+        (
+            None,
+            600,
+            "at the next run; the last began 10 hours ago: is `lastword up` running?",
+            None,
+        ),
+        (65, 600, "at the first run after 13:05 UTC", None),
+        (60 * 20, 10, "in the run at about 2026-03-02 08:20 UTC", 60 * 20 + 20),
+        # The clock was wrong once: the account is due.
+        (60 * 9_000, 10, "at the next run, about 12:20 UTC", 20),
+        (None, -600, f"{NEXT} just now: is `lastword up` running?", None),
+    ],
+)
+def test_when_it_is_tried_next(
+    due_in: int | None, last_run: int, text: str, at: int | None
+) -> None:
+    due_at = NOW + timedelta(minutes=due_in) if due_in else None
+    waiting, began = account(due_at=due_at), NOW - timedelta(minutes=last_run)
+    assert text_of(diagnosis(waiting, [], NOW, began), "Next") == text
+    told = figures(waiting, [], NOW, began)["next"]
+    assert told == {"at": NOW + timedelta(minutes=at) if at else None, "text": text}
+
+
+@pytest.mark.parametrize(
+    ("post", "rules", "words"),
+    [
+        ({"reply": True}, {}, "Nothing: the next public post"),
+        ({"repost": True}, {}, "Nothing: the next public post"),
+        ({"visibility": "private"}, {}, "Nothing: the next public post"),
+        ({"time": NOW - timedelta(days=99)}, {}, "--max-age"),
+        (
+            {"time": NOW - timedelta(days=9)},
+            {"expires_after": WEEK},
+            "--expires-after",
+        ),
+        ({"text": "no #nostatus"}, {}, "its author wants no status"),
+        ({}, {"only": frozenset({"cats"})}, "--only"),
+        ({}, {"never": frozenset({"sea"})}, "--never"),
+        (None, {}, "the first public post"),
+    ],
+)
+def test_each_reason_to_skip_has_its_advice(
+    post: dict[str, Any] | None, rules: dict[str, Any], words: str
+) -> None:
+    newest = Post(id="1", text="at the sea", time=NOW)
+    posts = [] if post is None else [replace(newest, **post)]
+    why = Rules(now=NOW, **rules).choose(posts).why
+    skipped = account(last_outcome=OutcomeKind.SKIPPED, last_reason=why, last_at=NOW)
+    assert words in text_of(diagnosis(skipped, [], NOW), "To do")
+
+
+def test_a_refusal_outside_a_run() -> None:
+    refused = account(
+        health=Health.NEEDS_OWNER, last_error="LoginRefused", last_reason="it refused the password"
+    )
+    lines = diagnosis(refused, [], NOW)
+    assert text_of(lines, "Last") == "outside a run: it refused the password"
+    assert "--password" in text_of(lines, "To do")
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_an_answer_has_twelve_lines_at_most(width: int) -> None:
+    full = account(
+        health=Health.FAILING,
+        failures=4,
+        last_outcome=OutcomeKind.FAILED,
+        last_error="Transient",
+        last_reason="what happened, " * 7,
+        last_at=NOW,
+        published_status="words " * 200,
+        published_at=NOW,
+        last_carrier="pep+presence",
+    )
+    history = [
+        LedgerEntry(run_id=n, account_id=1, kind=OutcomeKind.FAILED, reason="before " * 20, at=NOW)
+        for n in range(5)
+    ]
+    console = Console(width=width)
+    lines = fitting(diagnosis(full, history, NOW), console)
+    assert len(console.render_lines(table_of(lines))) <= 12
+    assert {"Account", "Now", "Last", "Shown", "Next", "To do"} <= dict(lines).keys()
 
 
 @pytest.mark.parametrize(
     ("health", "error", "due_at", "now", "following", "todo"),
     [
-        (Health.NEEDS_OWNER, "Rejected", None, "waits for its owner", "never, until", "edit alice"),
+        (
+            Health.NEEDS_OWNER,
+            "Rejected",
+            None,
+            WAITING,
+            "never, until",
+            "edit alice",
+        ),
         (Health.GONE, "Gone", NOW + timedelta(hours=21), "gone", "2026-03-02 09:00", "once a day"),
-        (Health.FAILING, "Transient", None, "failing", "at the next run", "why alice"),
-        (Health.OK, "Deferred", NOW + timedelta(hours=1), "well", "2026-03-01 13:00", "host"),
+        (Health.FAILING, "Transient", None, "failing", "at the first run", "once a day"),
+        (Health.OK, "Deferred", NOW + timedelta(hours=1), "well", "after 13:00 UTC", "host"),
     ],
 )
 def test_each_way_of_failing(
@@ -64,7 +168,7 @@ def test_each_way_of_failing(
     ]
     lines = diagnosis(failed, history, NOW)
     assert now in text_of(lines, "Now")
-    assert "3 hours ago, 4 times in a row" in text_of(lines, "Now")
+    assert "for 3 hours, 4 times in a row" in text_of(lines, "Now")
     assert text_of(lines, "Last") == "Failed 5 minutes ago: what happened"
     assert following in text_of(lines, "Next")
     assert todo in text_of(lines, "To do")
