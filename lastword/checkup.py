@@ -12,11 +12,13 @@ from sqlmodel import col, func, select
 
 from lastword.address import SourceAddress
 from lastword.errors import LastWordError, Rejected, Systemic
+from lastword.ledger import size
 from lastword.record import quarantine
 from lastword.secrets import Keyring
 from lastword.services import Services, open_services, tls_context
 from lastword.settings import Settings
 from lastword.sources import SOURCES
+from lastword.span import format_span
 from models import Account, Health
 from models.database import Database
 from models.errors import DatabaseTrouble
@@ -53,6 +55,7 @@ async def checkup(settings: Settings, name: str | None = None) -> AsyncIterator[
     yield database
     if database.level is Level.TROUBLE:
         return
+    yield await _ledger(settings)
     key = await _key(settings)
     yield key
     tls = _tls(settings)
@@ -91,6 +94,17 @@ async def _database(settings: Settings) -> Finding:
         return Finding("database", Level.TROUBLE, str(error))
     said = f"{counts.get(True, 0)} active accounts, {counts.get(False, 0)} paused"
     return Finding("database", Level.OK, said)
+
+
+async def _ledger(settings: Settings) -> Finding:
+    async with Database.open(settings.database) as database:
+        found = await size(database)
+    since = f" since {found.oldest:%Y-%m-%d}" if found.oldest else ""
+    text = (
+        f"{found.entries:,} outcomes of {found.runs:,} runs{since}, kept for"
+        f" {format_span(settings.retention)}; the database has {found.bytes / 1e6:,.1f} MB"
+    )
+    return Finding("ledger", Level.OK, text)
 
 
 async def _key(settings: Settings) -> Finding:

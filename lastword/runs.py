@@ -9,7 +9,7 @@ from unicodedata import normalize
 from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import col, select
 
-from lastword.errors import LastWordError
+from lastword.errors import Defect, Gone, LastWordError, Transient
 from lastword.health import farthest
 from lastword.sources.base import Source
 from models import Account, Health, LedgerEntry, OutcomeKind, Run
@@ -37,13 +37,30 @@ class AccountRef:
     name: str
 
 
+# The best last; before them comes what waits for people, whatever its error is called.
+_RANK = {Defect.__name__: 1, Transient.__name__: 2, Gone.__name__: 3}
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One line of a run's table of failures."""
+    """One line of a run's table of failures.
+
+    Attributes:
+        name: the account's.
+        error: the error's class name.
+        reason: what happened.
+        since: since when the account has been of its health (aware).
+    """
 
     name: str
     error: str | None
     reason: str
+    since: datetime
+
+    @property
+    def rank(self) -> tuple[int, datetime, str]:
+        """What the worst is first by: what waits for people, then what lasts the longest."""
+        return (_RANK.get(self.error or "", 0), self.since, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +155,23 @@ async def begin(database: Database, which: Which, due: int, flow_run_id: str | N
 
 
 async def tally(database: Database, run_id: int, due: int) -> Tally:
-    """Return how many accounts ended in which way in a run, and its failures by name."""
+    """Return how many accounts ended in which way in a run, and its failures, worst first."""
     of_run = col(Account.last_run_id) == run_id
     async with database.session() as session:
         counts = await session.exec(
             select(Account.last_outcome, func.count()).where(of_run).group_by(Account.last_outcome)
         )
-        failures = await session.exec(
-            select(Account.name, Account.last_error, Account.last_reason)
-            .where(of_run, col(Account.last_outcome) == OutcomeKind.FAILED)
-            .order_by(Account.name)
-        )
+        failed = select(
+            Account.name, Account.last_error, Account.last_reason, Account.health_since
+        ).where(of_run, col(Account.last_outcome) == OutcomeKind.FAILED)
+        failures = [
+            Failure(name, error, reason or "", since)
+            for name, error, reason, since in await session.exec(failed)
+        ]
         return Tally(
             due=due,
             counts={OutcomeKind(kind): number for kind, number in counts if kind is not None},
-            failures=[Failure(name, error, reason or "") for name, error, reason in failures],
+            failures=sorted(failures, key=lambda failure: failure.rank),
         )
 
 
@@ -192,6 +211,12 @@ async def history(database: Database, account_id: int, limit: int = 5) -> list[L
             .limit(limit)
         )
         return list(entries)
+
+
+async def recent(database: Database, number: int) -> list[Run]:
+    """Return so many runs, newest first."""
+    async with database.session() as session:
+        return list(await session.exec(select(Run).order_by(col(Run.id).desc()).limit(number)))
 
 
 async def last_began(database: Database) -> datetime | None:

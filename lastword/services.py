@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from lastword.errors import Systemic
 from lastword.jid import domain_of
+from lastword.pace import HostPace, Pace
 from lastword.publishers import build_publishers
 from lastword.publishers.base import Publisher
 from lastword.secrets import Keyring
@@ -47,6 +48,12 @@ class Services:
         kind = account.source.partition(":")[0]
         at = f"{account.publisher}:{domain_of(account.jid)}"
         return next((found for it in (None, kind, at) if (found := self.troubles.get(it))), None)
+
+    def paces(self) -> list[HostPace]:
+        """Return how long the hosts took until now."""
+        ways = [self.http, *self.publishers.values()]
+        known = [pace for way in ways if isinstance(pace := getattr(way, "pace", None), Pace)]
+        return [host for pace in known for host in pace.hosts()]
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:

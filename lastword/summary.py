@@ -1,10 +1,14 @@
 """The run in one page of markdown, for Prefect's UI."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from lastword.changes import Change
+from lastword.chart import chart
+from lastword.pace import HostPace
 from lastword.runs import Tally
 from lastword.verdict import Verdict
-from models import OutcomeKind
+from models import Health, OutcomeKind, Run
 
 _MEANING = {
     OutcomeKind.PUBLISHED: "a new status was set, and its server confirmed it",
@@ -15,33 +19,97 @@ _MEANING = {
 }
 
 
-def summary(ended: Tally, judged: Verdict, seen: Mapping[str, int], seconds: float) -> str:
-    """Return the summary.
+_CHANGED = {
+    Health.NEEDS_OWNER: "Wait for their owner",
+    Health.FAILING: "Began to fail",
+    Health.GONE: "Source gone",
+    Health.OK: "Well again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run is seen beside.
+
+    Attributes:
+        changes: what it changed about accounts' health.
+        slowest: the hosts that it waited for the longest.
+        recent: this run and those before it, newest first.
+    """
+
+    changes: Sequence[Change] = ()
+    slowest: Sequence[HostPace] = ()
+    recent: Sequence[Run] = ()
+
+
+_ALONE = Surroundings()
+
+
+def summary(
+    ended: Tally,
+    judged: Verdict,
+    seen: Mapping[str, int],
+    seconds: float,
+    around: Surroundings = _ALONE,
+) -> str:
+    """Return the summary; its size does not depend on the number of accounts.
 
     Args:
         ended: the run's tally by our own tables.
         judged: its verdict.
         seen: task runs by the name of their final state, as Prefect saw them.
         seconds: how long the accounts took.
+        around: what it is seen beside.
     """
     accounts = "1 account" if ended.due == 1 else f"{ended.due} accounts"
-    lines = [f"# {judged.state}", "", f"{accounts} in {seconds:.1f} s. {judged.message}", ""]
-    if ended.counts:
-        lines += ["| Outcome | Accounts | Meaning |", "| --- | ---: | --- |"]
-        lines += [
-            f"| {kind} | {ended.counts[kind]} | {_MEANING[kind]} |"
-            for kind in OutcomeKind
-            if ended.counts.get(kind)
-        ]
-    drift = {
-        kind.value: (ended.counts.get(kind, 0), seen.get(kind.value, 0))
+    parts = [
+        [f"# {judged.state}", "", f"{accounts} in {seconds:.1f} s. {judged.message}"],
+        _counts(ended),
+        _drift(ended, seen),
+        _changes(around.changes),
+        _hosts(around.slowest),
+        _recent(around.recent),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def _counts(ended: Tally) -> list[str]:
+    rows = [
+        f"| {kind} | {ended.counts[kind]} | {_MEANING[kind]} |"
         for kind in OutcomeKind
-        if ended.counts.get(kind, 0) != seen.get(kind.value, 0)
-    }
-    if drift:
-        lines += ["", "Our ledger and Prefect's task runs differ; the ledger is the truth:"]
-        lines += [
-            f"- {name}: {ours} in the ledger, {theirs} in Prefect"
-            for name, (ours, theirs) in drift.items()
-        ]
-    return "\n".join(lines) + "\n"
+        if ended.counts.get(kind)
+    ]
+    return ["| Outcome | Accounts | Meaning |", "| --- | ---: | --- |", *rows] if rows else []
+
+
+def _drift(ended: Tally, seen: Mapping[str, int]) -> list[str]:
+    differing = [
+        f"- {kind}: {ours} in the ledger, {theirs} in Prefect"
+        for kind in OutcomeKind
+        if (ours := ended.counts.get(kind, 0)) != (theirs := seen.get(kind.value, 0))
+    ]
+    told = "Our ledger and Prefect's task runs differ; the ledger is the truth:"
+    return [told, "", *differing] if differing else []
+
+
+def _changes(changes: Sequence[Change]) -> list[str]:
+    lines = []
+    for change in changes:
+        more = change.number - len(change.names)
+        names = ", ".join(change.names) + (f" and {more} more" if more else "")
+        lines.append(f"- {_CHANGED[change.health]} ({change.number}): {names}")
+    return ["## Changed in this run", "", *lines] if lines else []
+
+
+def _hosts(slowest: Sequence[HostPace]) -> list[str]:
+    rows = [
+        f"| {it.host} | {it.visits} | {it.seconds / it.visits:.2f} s | {it.longest:.2f} s |"
+        for it in slowest
+    ]
+    heading = ["## Slowest hosts", "", "| Host | Visits | Mean | Longest |"]
+    return [*heading, "| --- | ---: | ---: | ---: |", *rows] if rows else []
+
+
+def _recent(recent: Sequence[Run]) -> list[str]:
+    lines = chart(recent)
+    return ["## Recent runs", "", "```", *lines, "```"] if len(lines) > 2 else []  # noqa: PLR2004

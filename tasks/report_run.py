@@ -1,19 +1,30 @@
 """The last task of a run: judge it, close its row, leave a summary and a table of failures."""
 
 from collections import Counter
+from dataclasses import replace
 
 from prefect import get_run_logger, task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from lastword import runs
-from lastword.advice import advice
+from lastword.changes import changes_in
+from lastword.failure_table import failure_table
+from lastword.ledger import prune
+from lastword.pace import slowest
 from lastword.runs import Tally
 from lastword.services import current
-from lastword.summary import summary
+from lastword.summary import Surroundings, summary
 from lastword.verdict import Verdict, verdict
 from models import OutcomeKind
+from models.errors import DatabaseTrouble
+from models.types import now
 from tasks.choose_accounts import Chosen
+
+SLOWEST = 5
+"""Hosts in the summary."""
+RECENT = 12
+"""Runs in its chart: six hours."""
 
 
 @task(
@@ -37,31 +48,31 @@ async def report_run(chosen: Chosen, seen: dict[str, int], seconds: float) -> Ve
         ended = await runs.tally(services.database, chosen.run_id, due)
     trouble = "; ".join(map(str, services.troubles.values())) or None
     judged = verdict(ended, threshold=services.settings.failure_threshold, trouble=trouble)
+    around = Surroundings(slowest=slowest(services.paces(), SLOWEST))
     if chosen.run_id is not None:
         await runs.finish(services.database, chosen.run_id, ended, judged.state, judged.message)
+        changes = await changes_in(services.database, chosen.run_id)
+        around = replace(
+            around, changes=changes, recent=await runs.recent(services.database, RECENT)
+        )
+        await _forget()
     try:
-        await _leave_artifacts(ended, judged, seen, seconds)
+        page = summary(ended, judged, seen, seconds, around)
+        await acreate_markdown_artifact(key="sync-summary", markdown=page, description="The run")
+        if ended.failures:
+            await acreate_table_artifact(
+                key="sync-failures",
+                table=failure_table(ended.failures, now()),
+                description="Accounts that failed in this run, worst first",
+            )
     except Exception:  # noqa: BLE001 (Prefect is the view: its trouble must not cost the run)
         get_run_logger().warning("Prefect's API took no artifacts of this run", exc_info=True)
     return judged
 
 
-async def _leave_artifacts(
-    ended: Tally, judged: Verdict, seen: dict[str, int], seconds: float
-) -> None:
-    await acreate_markdown_artifact(
-        key="sync-summary", markdown=summary(ended, judged, seen, seconds), description="The run"
-    )
-    if ended.failures:
-        await acreate_table_artifact(
-            key="sync-failures",
-            table=[
-                {
-                    "Account": failure.name,
-                    "What happened": failure.reason,
-                    "What to do": advice(failure.error, failure.name),
-                }
-                for failure in ended.failures
-            ],
-            description="Accounts that failed in this run",
-        )
+async def _forget() -> None:
+    services = current()
+    try:
+        await prune(services.database, services.settings.retention)
+    except DatabaseTrouble as error:
+        get_run_logger().warning("Old outcomes were not forgotten: %s", error)

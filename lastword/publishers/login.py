@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from lastword.breaker import Breaker
 from lastword.errors import Systemic
 from lastword.jid import domain_of
+from lastword.pace import Pace
 from lastword.post import Post
 from lastword.publishers import presence
 from lastword.publishers.base import Confirmation, check_xml
@@ -111,6 +112,7 @@ class Login:
         self._answer_deadline = answer_deadline
         self._logins = asyncio.Semaphore(logins)
         self._breaker = Breaker()
+        self.pace = Pace()
         self._directory = directory or Directory()
         self._disco = Disco()
 
@@ -132,7 +134,7 @@ class Login:
                 address=self._addresses.get(domain),
                 deadline=self._deadline,
                 answer_deadline=self._answer_deadline,
-                logins=self._logins,
+                logins=self.pace.timing_within(f"{domain} (login)", self._logins),
                 directory=self._directory,
             ) as client,
         ):

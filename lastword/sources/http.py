@@ -20,6 +20,7 @@ from pydantic import SecretStr
 
 from lastword.breaker import Breaker
 from lastword.errors import Rejected, Transient
+from lastword.pace import Pace
 from lastword.settings import Settings
 from lastword.sources.allowance import Allowance, Meter
 from lastword.sources.answers import check_status, trouble
@@ -68,6 +69,7 @@ class GuardedClient:
         self._deadline = settings.http_deadline
         self._hosts = Hosts(settings.allow_hosts)
         self._breaker = Breaker()
+        self.pace = Pace()
         self._politeness = Politeness(
             concurrency=settings.host_concurrency,
             rate=settings.host_rate,
@@ -155,7 +157,8 @@ class GuardedClient:
                 self._slots,
             ):
                 began = monotonic()
-                answer = await self._hop_within(left, target, sent, expected, meter, most)
+                with self.pace.timing(where):
+                    answer = await self._hop_within(left, target, sent, expected, meter, most)
                 left -= monotonic() - began
             if isinstance(answer, Reply):
                 return answer
