@@ -218,7 +218,8 @@ class _Session:
     async def current(self) -> str | None:
         return self.world.shown.get(self.life.name)
 
-    async def set(self, status: str | None) -> Confirmation:
+    async def set(self, status: str | None, post: Post | None = None) -> Confirmation:
+        del post
         name, moment = self.life.name, now()
         newest = next((it.text for it in self.life.posts(moment) if not it.reply), None)
         if status != newest:

@@ -19,6 +19,7 @@ _HEALTH = {
 _SHOWN = 120
 """Characters of a status that tell which one it is."""
 
+
 def diagnosis(
     account: Account,
     history: list[LedgerEntry],
