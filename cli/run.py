@@ -14,12 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cli.errors import EXIT_DEGRADED, EXIT_FAILED, EXIT_OK, UsageError
-from cli.output import plain, print_json
+from cli.output import plain, print_json, say
 from deployments.profile import client_environment
 from deployments.temporary import temporary_server
 from deployments.whereabouts import api_in_use
 from lastword import runs
 from lastword.advice import advice
+from lastword.failure_table import ROWS
 from lastword.runs import Tally, Which
 from lastword.services import open_services
 from lastword.settings import Settings
@@ -160,6 +161,8 @@ def _show(state: str, message: str, found: Tally) -> None:
     console.print(f"[bold {colour}]{state}[/]:", plain(message), highlight=False)
     if found.failures:
         table = Table("Account", "What happened", "What to do", box=None, header_style="bold")
-        for one in found.failures:
+        for one in found.failures[:ROWS]:
             table.add_row(*map(plain, (one.name, one.reason, advice(one.error, one.name))))
         console.print(table)
+        if (more := len(found.failures) - ROWS) > 0:
+            say(f"And {more} more: `lastword accounts list` shows all")
