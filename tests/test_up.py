@@ -42,7 +42,7 @@ def test_the_entrypoint_of_the_deployment_is_the_flow() -> None:
     assert loaded.name == sync_accounts.name
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
     # The host that never answers keeps a run under way for this long.
     settings = {
