@@ -6,7 +6,7 @@
 #   make test            the tests                      TESTS=tests/test_sync.py for some
 #   make check           lint, types, direction of imports
 #   make bench           the measurements of bench/   NAME=logins for one     JSON=1 for figures
-#   make month           thirty days of 800 accounts: nobody lost, nobody tried too often (half an hour)
+#   make month           thirty days of 800 accounts: nobody lost, nobody tried too often (an hour)
 
 PYTHON ?= python3
 VENV ?= .venv
