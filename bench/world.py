@@ -188,9 +188,12 @@ class ScriptedSource(Source):
     async def latest(self, account: Account, rules: Rules) -> Choice:
         life = self._world.lives[account.name]
         self._world.tried.add(life.name)
+        fault = life.fault(_hours(now()), of_login=False)
         async with self._breaker.watching(life.host):
-            if fault := life.fault(_hours(now()), of_login=False):
+            if fault is _CROWDED_DOWN:
                 raise fault.error()
+        if fault:  # one account's own trouble: its host serves the others
+            raise fault.error()
         return rules.choose(life.posts(now()))
 
 
