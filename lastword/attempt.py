@@ -75,6 +75,8 @@ async def _outcome(
 ) -> Outcome:
     # What waits for its owner is Failed again, whatever else is wrong: a refusal is not forgotten.
     trouble = services.trouble_with(account)
+    if dry_run:
+        account.session_memory = None  # once resumed it would have to be saved anew
     if trouble and account.health is not Health.NEEDS_OWNER:
         return _stopped(trouble)
     try:

@@ -186,6 +186,7 @@ async def _login(services: Services, account: Account) -> Finding:
     if account.health is Health.NEEDS_OWNER:
         text = f"not tried, it was refused before: `lastword why {account.name}`"
         return Finding(about, Level.WARNING, text)
+    account.session_memory = None  # once resumed it would have to be saved anew
     try:
         async with services.publishers[account.publisher].session(account) as session:
             await session.current()

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from lastword.advice import advice, advice_on_skipped
+from lastword.lingering import lingers_until
 from lastword.moments import ago, lasting
 from lastword.upcoming import next_at, upcoming
 from lastword.way import better, way
@@ -48,7 +49,13 @@ def diagnosis(
         status = status if len(status) <= _SHOWN else f"{status[:_SHOWN]}…"
         shown = f"“{status}” {ago(account.published_at, now)}"
         lines += [("Shown", shown), ("By", way(account))]
-        lines += [("" if number else "Better", it) for number, it in enumerate(better(account))]
+        until = _lingers_until(account, now)
+        if until:
+            lines.append(("Lingers", _lingers(account, until)))
+        lines += [
+            ("" if number else "Better", it)
+            for number, it in enumerate(better(account, lingers=until is not None))
+        ]
     lines.append(("Next", upcoming(account, now, last_run)))
     if isinstance(moved_to := account.source_memory.get("moved_to"), str):
         lines.append(("Moved", f"`lastword accounts edit {account.name} --source {moved_to}`"))
@@ -85,6 +92,7 @@ def figures(
             "at": account.last_at,
         },
         "shown": {"status": account.published_status, "since": account.published_at},
+        "lingers_until": _lingers_until(account, now),
         "next": {"at": next_at(account, now, last_run), "text": upcoming(account, now, last_run)},
         "to_do": _to_do(account),
         "history": [
@@ -101,6 +109,16 @@ def _now(account: Account, now: datetime) -> str:
         return "not tried yet"
     failed = f", {account.failures} times in a row" if account.failures > 1 else ""
     return f"{_HEALTH[account.health]} for {lasting(now - account.health_since)}{failed}"
+
+
+def _lingers_until(account: Account, now: datetime) -> datetime | None:
+    until = lingers_until(account)
+    return until if until and until > now else None
+
+
+def _lingers(account: Account, until: datetime) -> str:
+    renewed = "renewed before" if account.active else "not renewed"
+    return f"between runs our presence stays on the server until {until:%H:%M} UTC, {renewed}"
 
 
 def _edited_since(account: Account) -> bool:

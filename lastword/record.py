@@ -44,6 +44,9 @@ async def record(
             account.pep_memory = synced.pep_memory
         if is_current:
             _remember(account, synced, outcome)
+        if (account.jid, account.publisher) == (synced.jid, synced.publisher):
+            # Whatever else was edited meanwhile: what the server keeps is to be found again.
+            account.session_memory = synced.session_memory
         account.last_run_id = run_id
         account.last_outcome = outcome.kind
         if synced.active:
@@ -73,7 +76,6 @@ async def quarantine(database: Database, refused: Account, error: Rejected) -> N
 def _remember(account: Account, synced: Account, outcome: Outcome) -> None:
     """Carry over what the run learnt; skipped when people changed the wiring meanwhile."""
     account.source_memory = synced.source_memory
-    account.session_memory = synced.session_memory
     if outcome.status is not None:
         stood = (account.published_status, account.published_post_id)
         account.published_status = outcome.status or None

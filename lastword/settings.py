@@ -50,6 +50,8 @@ class Settings(BaseSettings):
 
     retention: timedelta = Field(default=timedelta(days=90), ge=timedelta(days=1))
     """Outcomes and runs older than this are forgotten."""
+    linger: timedelta = Field(default=timedelta(minutes=40), gt=timedelta())
+    """From one run to the next, and a margin: a chat server must keep a session so long."""
 
     http_deadline: float = Field(default=20, gt=0, le=300)
     """Seconds for one fetch, from first byte sent to last byte read, redirects included."""
@@ -67,7 +69,7 @@ class Settings(BaseSettings):
     xmpp_servers: dict[str, str] = Field(default_factory=dict)
     """XMPP domain → `host:port` to connect to instead of what DNS says, as JSON object."""
 
-    @field_validator("max_age", "retention", mode="before")
+    @field_validator("max_age", "retention", "linger", mode="before")
     @classmethod
     def _span(cls, value: object) -> object:
         return parse_span(value) if isinstance(value, str) else value

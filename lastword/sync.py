@@ -1,7 +1,10 @@
 """The whole story of one account: newest post → status → compare → publish → outcome."""
 
+from datetime import datetime, timedelta
+
 from lastword.eligibility import Choice, Rules
 from lastword.errors import Gone, LoginRefused, Rejected
+from lastword.lingering import lingers_until
 from lastword.outcome import Outcome
 from lastword.post import Post
 from lastword.services import Services
@@ -19,7 +22,7 @@ async def sync(
     is idempotent, so a story that was cut off anywhere is simply told again.
 
     Args:
-        account: the row, detached; its source memory may be assigned.
+        account: the row, detached; its source and session memory may be assigned.
         services: what all accounts of a run share.
         force: publish even where nothing changed.
         dry_run: do everything but publish.
@@ -39,7 +42,10 @@ async def sync(
     if not status and not account.published_status:
         return Outcome(OutcomeKind.SKIPPED, why, post=post)
     is_as_wanted = (account.pep_memory or {}).get("asked", "") == account.pep
-    if status == account.published_status and is_as_wanted and not force:
+    is_ending = ends_soon(
+        lingers_until(account), now=now(), until_next_run=services.settings.linger
+    )
+    if status == account.published_status and is_as_wanted and not (is_ending or force):
         return Outcome(OutcomeKind.UNCHANGED, _noting("nothing new", choice), post=post)
 
     async with services.publishers[account.publisher].session(account) as session:
@@ -94,6 +100,17 @@ def status_for(account: Account, post: Post | None) -> str:
         mentions=account.mentions,
         hashtags=account.hashtags,
     )
+
+
+def ends_soon(until: datetime | None, *, now: datetime, until_next_run: timedelta) -> bool:
+    """Return whether a session that lingers would be gone before the next run can renew it.
+
+    Args:
+        until: when the server gives it up (aware); None: none lingers.
+        now: the present moment (aware).
+        until_next_run: the interval of runs, and a margin.
+    """
+    return until is not None and until < now + until_next_run
 
 
 def _noting(reason: str, choice: Choice) -> str:

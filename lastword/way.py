@@ -7,6 +7,7 @@ from models import Account
 
 _MODULE = 'modules_enabled = { "shared_status" } with our module for Prosody'
 _RIGHT = f', and ["{SharedStatus.NS}"] = "both" for the component,'
+_STAY = "smacks_hibernation_time = 3600 (Prosody) or max_resume_timeout: 3600 (ejabberd)"
 _SEEN_BY_ALL = ("", PRESENCE, "open")
 
 
@@ -30,16 +31,26 @@ def way(account: Account) -> str:
     return f"{account.publisher}, {account.last_carrier}: {why}"
 
 
-def better(account: Account) -> list[str]:
-    """Return what would let more people see the status, or see it for longer."""
+def better(account: Account, *, lingers: bool = False) -> list[str]:
+    """Return what would let more people see the status, or see it for longer.
+
+    Args:
+        account: the account.
+        lingers: whether our presence stays between runs.
+    """
     carriers, held = _carriers(account), _held(account)
     found = []
     if SharedStatus.NAME not in carriers:
         lines = _MODULE + (_RIGHT if account.publisher == "operator" else "")
         found.append(
-            f"{_now(account, carriers)}; on the server {lines} puts it beside the name at all"
-            " times, in every client (docs/xmpp.md)"
+            f"{_now(account, carriers, lingers=lingers)}; on the server {lines} puts it beside the"
+            " name at all times, in every client (docs/xmpp.md)"
         )
+        if account.publisher == "login" and not lingers:
+            found.append(
+                f"{_STAY} on the server lets the words stay between runs, beside the name of a"
+                " device of ours"
+            )
     for kind, access_model in held.items():
         if access_model not in _SEEN_BY_ALL:
             model = "another" if access_model == UNKNOWN else access_model
@@ -58,7 +69,9 @@ def better(account: Account) -> list[str]:
     return found
 
 
-def _now(account: Account, carriers: list[str]) -> str:
+def _now(account: Account, carriers: list[str], *, lingers: bool) -> str:
+    if lingers:
+        return "contacts see it beside the name of a device of ours"
     between = "between runs " if account.publisher == "login" else ""
     if NAME in carriers:
         return f"{between}contacts see it where their client shows {_kinds(account, many=True)}"

@@ -19,6 +19,7 @@ from lastword.errors import LastWordError
 from lastword.publishers.client import Client
 from lastword.publishers.dns import Directory
 from lastword.publishers.login import Login
+from lastword.publishers.resumption import Saved
 from lastword.publishers.session import xmpp_session
 from models import Account
 from tests.xmpp_peer import DOMAIN, JID, PASSWORD, Script, XMPPServer
@@ -76,6 +77,9 @@ async def xmpp_server(server_tls: ssl.SSLContext) -> AsyncIterator[StartServer]:
 async def nothing_left() -> AsyncIterator[None]:
     """Check that the block leaves no task of slixmpp's or ours, and no complaint to the loop."""
     loop = asyncio.get_running_loop()
+    # Of witnesses who were there before.
+    tasks_before = asyncio.all_tasks()
+    timers_before = set(loop._scheduled)  # type: ignore[attr-defined]
     complaints: list[dict[str, Any]] = []
     before = loop.get_exception_handler()
 
@@ -87,8 +91,9 @@ async def nothing_left() -> AsyncIterator[None]:
     try:
         yield
     finally:  # an error of the block must not keep us from looking
-        left = [task for task in asyncio.all_tasks() if _is_ours(task)]
-        timers = [timer for timer in loop._scheduled if _is_slixmpps(timer)]  # type: ignore[attr-defined]
+        left = [task for task in asyncio.all_tasks() - tasks_before if _is_ours(task)]
+        new_timers = set(loop._scheduled) - timers_before  # type: ignore[attr-defined]
+        timers = [timer for timer in new_timers if _is_slixmpps(timer)]
         loop.set_exception_handler(before)
         assert left == []
         assert timers == []
@@ -121,6 +126,7 @@ def log_in(tls: ssl.SSLContext) -> LogIn:
         deadline: float = 5,
         answer_deadline: float = 5,
         directory: Directory | None = None,
+        saved: Saved | None = None,
     ) -> AsyncIterator[Client]:
         async with (
             nothing_left(),
@@ -133,6 +139,7 @@ def log_in(tls: ssl.SSLContext) -> LogIn:
                 answer_deadline=answer_deadline,
                 logins=asyncio.Semaphore(1),
                 directory=directory or Directory(),
+                saved=saved,
             ) as client,
         ):
             yield client

@@ -274,3 +274,17 @@ def test_an_operator_without_privilege() -> None:
     lines = diagnosis(waiting, [], NOW)
     assert "its configuration needs" in text_of(lines, "Last")
     assert "Better" not in dict(lines), "what is to be done comes first"
+
+
+def test_a_status_that_lingers() -> None:
+    shown = stands("pep+presence")
+    shown.session_memory = f"{(NOW + timedelta(minutes=50)).isoformat()} v1.sealed"
+    lines = dict(diagnosis(shown, [], NOW))
+    assert "stays on the server until 12:50 UTC, renewed before" in lines["Lingers"]
+    assert "smacks_hibernation_time" not in str(lines)
+    shown.active = False
+    assert "until 12:50 UTC, not renewed" in text_of(diagnosis(shown, [], NOW), "Lingers")
+    lines = dict(diagnosis(shown, [], NOW + timedelta(hours=1)))
+    assert "Lingers" not in lines
+    assert "smacks_hibernation_time = 3600" in lines[""]
+    assert "max_resume_timeout: 3600" in lines[""]

@@ -167,6 +167,26 @@ async def test_what_was_edited_meanwhile_is_not_judged_by_the_old_wiring(
     assert not recorded.began_to_need_owner
 
 
+@pytest.mark.parametrize(
+    ("edit", "kept"),
+    [({"active": False}, "resumable"), ({"jid": "other@chat.example"}, None)],
+)
+async def test_what_was_edited_meanwhile_keeps_the_session_that_is_still_its_own(
+    database: Database, edit: dict[str, object], kept: str | None
+) -> None:
+    loaded = await add(database)
+    async with database.session() as session, session.begin():
+        edited = await session.get_one(Account, loaded.id)
+        edited.edited_at = now() + timedelta(seconds=1)
+        edited.sqlmodel_update(edit)
+    run_id = await runs.begin(database, Which.DUE, 1, None)
+    loaded.session_memory = "resumable"
+    await record(database, run_id, loaded, PUBLISHED, 0)
+    saved, _ = await read(database)
+    assert saved.session_memory == kept
+    assert saved.published_status is None
+
+
 async def test_a_removed_account_is_no_trouble(database: Database) -> None:
     account = await add(database)
     run_id = await runs.begin(database, Which.DUE, 1, None)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -19,7 +19,7 @@ from lastword.settings import Settings
 from lastword.sources.base import Source
 from lastword.sources.http import GuardedClient
 from lastword.status import status_of
-from lastword.sync import sync
+from lastword.sync import ends_soon, sync
 from models import Account, Health, OutcomeKind
 from models.database import Database
 from models.types import now
@@ -112,6 +112,25 @@ async def test_what_we_published_is_not_even_looked_at(world: World) -> None:
     outcome = await world.sync()
     assert outcome.kind is OutcomeKind.UNCHANGED
     assert world.publisher.sessions == 0
+
+
+@pytest.mark.parametrize(("minutes", "sessions"), [(41, 0), (39, 1), (-600, 1)])
+async def test_what_lingers_is_renewed_in_time(world: World, minutes: float, sessions: int) -> None:
+    world.account.published_status = world.publisher.shown = "Hello, world"
+    until = now() + timedelta(minutes=minutes)
+    world.account.session_memory = f"{until.isoformat()} v1.sealed"
+    outcome = await world.sync()
+    assert outcome.kind is OutcomeKind.UNCHANGED
+    assert world.publisher.sessions == sessions
+    assert world.publisher.sets == []
+
+
+def test_when_a_session_ends_soon() -> None:
+    noon, run = datetime(2026, 3, 1, 12, tzinfo=UTC), timedelta(minutes=40)
+    assert not ends_soon(None, now=noon, until_next_run=run)
+    assert not ends_soon(noon + run, now=noon, until_next_run=run)
+    assert ends_soon(noon + timedelta(minutes=39), now=noon, until_next_run=run)
+    assert ends_soon(noon - timedelta(days=1), now=noon, until_next_run=run)
 
 
 async def test_what_the_server_has_already_is_not_set_again(world: World) -> None:

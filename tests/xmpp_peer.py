@@ -16,6 +16,7 @@ PASSWORD = "correct horse"
 
 STARTTLS = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 BIND = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
+SM = "xmlns='urn:xmpp:sm:3'"
 
 
 def mechanisms(*names: str) -> str:
@@ -96,9 +97,11 @@ class Peer:
         self.send("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>")
         await self.header(features)
 
-    async def in_session(self, jid: str = f"{JID}/x", *, direct_tls: bool = False) -> None:
+    async def in_session(
+        self, jid: str = f"{JID}/x", features: str = BIND, *, direct_tls: bool = False
+    ) -> None:
         """Come as far as a session."""
-        await self.logged_in(direct_tls=direct_tls)
+        await self.logged_in(features, direct_tls=direct_tls)
         request = await self.expect(r"<iq[^>]*id=\"(\w+)\"[^>]*><bind.*?</iq>")
         self.send(
             f"<iq type='result' id='{request[1].decode()}'>"

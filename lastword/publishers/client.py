@@ -54,6 +54,7 @@ class Client(Stream):
         self.add_event_handler("no_auth", self._no_mechanism)
         self.add_event_handler("failed_auth", self._login_refused)
         self.add_event_handler("session_start", self._session_offered)
+        self.add_event_handler("session_resumed", self._session_offered)
 
     async def log_in(self, address: tuple[str, int] | None, deadline: float) -> None:
         """Connect, log in, and return in session.

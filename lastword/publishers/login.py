@@ -3,11 +3,12 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from lastword.breaker import Breaker
 from lastword.errors import Systemic
 from lastword.jid import domain_of
+from lastword.lingering import Lingering
 from lastword.pace import Pace
 from lastword.post import Post
 from lastword.publishers import presence
@@ -16,7 +17,10 @@ from lastword.publishers.carriers import Carriers
 from lastword.publishers.client import Client
 from lastword.publishers.disco import Disco
 from lastword.publishers.dns import Directory
+from lastword.publishers.lingering_presence import LingeringPresence, saved_for
 from lastword.publishers.login_line import LoginLine
+from lastword.publishers.reopening import reopened
+from lastword.publishers.resumption import Saved
 from lastword.publishers.session import xmpp_session
 from lastword.publishers.shared_status import SharedStatus
 from models import Account
@@ -29,16 +33,19 @@ class LoginSession:
         client: in session.
         disco: what servers can do.
         account: the row, detached; see `Carriers`.
+        shown: our presence.
     """
 
-    def __init__(self, client: Client, disco: Disco, account: Account) -> None:
+    def __init__(
+        self, client: Client, disco: Disco, account: Account, shown: LingeringPresence
+    ) -> None:
         self._client = client
         self._line = LoginLine(client)
         self._disco = disco
         self._account = account
         self._carriers = Carriers(self._line, account, has_shared=False)
-        self._is_shown = False
-        self._status: str | None = None
+        self._presence = shown
+        self._status = shown.status
 
     async def current(self) -> str | None:
         """Return the text that the server holds, or None.
@@ -49,7 +56,13 @@ class LoginSession:
         features = await self._disco.features(self._client.domain, self._line.ask)
         if SharedStatus.NS in features:
             self._carriers = Carriers(self._line, self._account, has_shared=True)
-        return await self._carriers.current()
+        is_held = bool((self._account.pep_memory or {}).get("held"))
+        text = await self._carriers.current()
+        if self._carriers.is_shared:
+            self._status = None  # nothing for our presence to stay behind with
+        else:
+            self._status = text if is_held else text or self._presence.status
+        return text or self._status
 
     async def set(self, status: str | None, post: Post | None = None) -> Confirmation:
         """Set the status, or clear it with None; return once the server has confirmed.
@@ -66,16 +79,19 @@ class LoginSession:
             await self._carriers.check()
         if not self._carriers.is_shared:
             # Presence first: only then do all servers tell contacts of what PEP has.
-            await presence.show(self._client, status)
-            self._is_shown, self._status = True, status
+            await self._presence.show(status)
+            self._status = status
         held = await self._carriers.set(status, post)
-        names = [*held.carriers, *([presence.NAME] if self._is_shown else [])]
+        names = [*held.carriers, *([] if self._carriers.is_shared else [presence.NAME])]
         return Confirmation("+".join(names), "; ".join(held.notices))
 
-    def leave(self) -> None:
-        """Take leave of the contacts, where they saw us come."""
-        if self._is_shown and not self._client.lost:
-            presence.leave(self._client, self._status)
+    async def leave(self) -> None:
+        """Leave our presence behind with the status, or take leave of the contacts.
+
+        Raises:
+            Transient: see `LingeringPresence.leave`.
+        """
+        await self._presence.leave(self._status)
 
 
 class Login:
@@ -89,12 +105,13 @@ class Login:
         answer_deadline: seconds for the server to answer one request.
         logins: so many at once.
         directory: finds the servers of all other domains.
+        lingering: what is remembered of sessions that stay between runs; None: none stays.
 
     Raises:
         Systemic: `servers` is malformed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what all logins share comes along)
         self,
         *,
         tls: ssl.SSLContext,
@@ -104,6 +121,7 @@ class Login:
         answer_deadline: float,
         logins: int,
         directory: Directory | None = None,
+        lingering: Lingering | None = None,
     ) -> None:
         self._tls = tls
         self._open_secret = open_secret
@@ -114,20 +132,25 @@ class Login:
         self._breaker = Breaker()
         self.pace = Pace()
         self._directory = directory or Directory()
+        self._lingering = lingering
         self._disco = Disco()
 
     @asynccontextmanager
     async def session(self, account: Account) -> AsyncIterator[LoginSession]:
         """Log in as the account's user; see `xmpp_session` for what may be raised.
 
+        What stays behind is kept as the account's session memory, for the caller to save.
+
         Raises:
             LastWordError: no session came about.
         """
         domain = domain_of(account.jid)
         password = self._open_secret(account)
-        async with (
-            self._breaker.watching(domain),
-            xmpp_session(
+
+        def log_in(
+            *, saved: Saved | None = None, resource: str | None = None
+        ) -> AbstractAsyncContextManager[Client]:
+            return xmpp_session(
                 account.jid,
                 password,
                 tls=self._tls,
@@ -136,11 +159,16 @@ class Login:
                 answer_deadline=self._answer_deadline,
                 logins=self.pace.timing_within(f"{domain} (login)", self._logins),
                 directory=self._directory,
-            ) as client,
-        ):
-            session = LoginSession(client, self._disco, account)
+                resource=resource,
+                saved=saved,
+            )
+
+        saved = saved_for(account, self._lingering)
+        async with self._breaker.watching(domain), reopened(log_in, saved) as client:
+            shown = LingeringPresence(client, account, self._lingering)
+            session = LoginSession(client, self._disco, account, shown)
             yield session
-            session.leave()
+            await session.leave()
 
     async def close(self) -> None:
         """Sessions share nothing that could be closed."""

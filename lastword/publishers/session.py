@@ -14,9 +14,12 @@ from slixmpp import JID, InvalidJID
 from slixmpp.util.sasl.client import saslprep
 from slixmpp.util.stringprep_profiles import StringPrepError
 
-from lastword.errors import Rejected
+from lastword.errors import LastWordError, Rejected
+from lastword.publishers import resumption
 from lastword.publishers.client import Client
 from lastword.publishers.dns import Directory
+from lastword.publishers.resumption import NotResumed, Saved
+from lastword.publishers.returning import return_messages
 
 # At level DEBUG slixmpp logs what it sends, passwords included; all else reaches us as an error.
 logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
@@ -35,6 +38,8 @@ async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
     answer_deadline: float,
     logins: AbstractAsyncContextManager[Any],
     directory: Directory,
+    resource: str | None = None,
+    saved: Saved | None = None,
 ) -> AsyncIterator[Client]:
     """Log in, and close the stream when the block ends; at once where it ends by an error.
 
@@ -47,6 +52,8 @@ async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
         answer_deadline: seconds for the server to answer one request within the session.
         logins: entered while logging in, so that only so many do so at once.
         directory: finds servers where no address is given.
+        resource: ends the user's session of that name; None: a new name.
+        saved: the session to resume; where the server no longer has it, a new one begins.
 
     Yields:
         slixmpp's client, in session.
@@ -56,19 +63,25 @@ async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
         Deferred: its certificate or its policy forbids a login, whatever the account.
         Rejected: it refused the password or the login; not to be tried again.
         Gone: it has disabled the account.
+        NotResumed: the saved session came in the way of another.
     """
     if tls.verify_mode is not ssl.CERT_REQUIRED or not tls.check_hostname:
         raise ValueError("the TLS context must verify certificates and names")
-    full_jid = _full_jid(jid)
+    full_jid = _full_jid(jid, resource or f"lastword-{token_hex(4)}")
     _check_password(password)
     async with logins:
         client = Client(
             full_jid, password, tls=tls, directory=directory, answer_deadline=answer_deadline
         )
+        return_messages(client)
+        if saved:
+            resumption.prepare(client, saved)
         try:
             await client.log_in(address, deadline)
-        except BaseException:
+        except BaseException as error:
             await client.drop()
+            if isinstance(error, LastWordError) and resumption.was_asked(client):
+                raise NotResumed(str(error)) from None
             raise
     try:
         yield client
@@ -77,10 +90,9 @@ async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
         await client.drop()
 
 
-def _full_jid(jid: str) -> str:
-    """Return the JID with a resource of our own, so that no two sessions are in conflict."""
+def _full_jid(jid: str, resource: str) -> str:
     try:
-        return JID(f"{JID(jid).bare}/lastword-{token_hex(4)}").full
+        return JID(f"{JID(jid).bare}/{resource}").full
     except InvalidJID:
         raise Rejected(
             "the account's JID cannot be one: set the right one with `lastword accounts edit`"

@@ -24,6 +24,7 @@ T = TypeVar("T")
 # costs less.
 _NOT_OURS = ("IM", "IMError", "Presence", "Roster Update")
 _NOT_USED = frozenset({"feature_rosterver", "feature_preapproval", "feature_limits"})
+_FEATURES = "{http://etherx.jabber.org/streams}features"
 _STANZA_BYTES = 1 << 20
 # slixmpp's handlers run as tasks that nobody can reach: they end within a few turns of the loop
 # once what they wait for has ended.
@@ -87,6 +88,7 @@ class Stream(ClientXMPP):
         self._waiting: set[asyncio.Future[Any]] = set()
         self._tasks: set[asyncio.Future[Any]] = set()
         self._unfinished = 0
+        self._offered: frozenset[str] = frozenset()
         # A redirect comes before encryption, and slixmpp would trust the other host's certificate.
         self.max_redirects = -1
         for name in _NOT_OURS:
@@ -124,6 +126,10 @@ class Stream(ClientXMPP):
             if not future.done():
                 future.set_exception(self.lost)
                 future.exception()  # slixmpp waits for some that nobody looks at
+
+    def offers(self, feature: str) -> bool:
+        """Tell whether the server's latest list of stream features has an element of that name."""
+        return feature in self._offered
 
     async def leave(self, seconds: float) -> None:
         """Close the stream, after all that was sent, and wait for the server to close it too."""
@@ -187,6 +193,8 @@ class Stream(ClientXMPP):
 
     def incoming_filter(self, xml: Element) -> Element:
         self._unfinished = 0
+        if xml.tag == _FEATURES:
+            self._offered = frozenset(feature.tag for feature in xml)
         return xml
 
     def exception(self, exception: Exception) -> None:
