@@ -295,10 +295,13 @@ async def test_presence_that_was_lost_is_shown_again(
     await kick(sync)
     async with witness(prosody) as contact:
         await contact.until(user.name, lambda seen: seen.activity == "Out for tea")
-        before = [seen for _, seen in contact.history if seen.activity]
+        await contact.seen(["nobody"], deadline=5)
+        before = [who for who, _ in contact.history].count(user.name)
         assert not await sync("Out for tea"), "the server still has the activity"
         await contact.until(user.name, lambda seen: seen.status == "Out for tea")
-        assert len({id(seen) for _, seen in contact.history if seen.activity}) == len(before) + 1
+        await contact.seen(["nobody"], deadline=5)
+        after = [who for who, _ in contact.history].count(user.name)
+        assert after == before + 1, "presence, and not the activity again"
     await goes_on(sync, "Out for tea")
 
 
