@@ -150,6 +150,8 @@ class Database:
         @event.listens_for(engine, "handle_error")
         def translate(context: ExceptionContext) -> None:
             error, wrapped = context.original_exception, context.sqlalchemy_exception
+            if context.is_pre_ping:  # the pool opens another connection, which may tell more
+                return
             if isinstance(wrapped, IntegrityError) or not isinstance(wrapped or error, _OF_DRIVERS):
                 return
             if words := backend.explain(url, error):

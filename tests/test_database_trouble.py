@@ -143,6 +143,22 @@ async def test_a_lost_connection_is_told_and_the_next_session_works(postgresql_u
     await database.dispose()
 
 
+async def test_a_connection_that_was_lost_while_idle_costs_nobody_anything(
+    postgresql_url: str,
+) -> None:
+    database, other = Database(postgresql_url), Database(postgresql_url)
+    await schema.upgrade(database)
+    async with other.session() as session:
+        drop = "pid <> pg_backend_pid() AND datname = current_database()"
+        query = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {drop}"  # noqa: S608
+        connection = await session.connection()
+        assert (await connection.execute(text(query))).scalars().all() == [True]
+    await asyncio.sleep(0.1)  # until the driver has seen it
+    assert await _count(database) == 0
+    for one in (database, other):
+        await one.dispose()
+
+
 async def test_a_pool_that_runs_dry_is_told(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
