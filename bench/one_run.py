@@ -15,7 +15,7 @@ from lastword import runs
 from lastword.attempt import attempt
 from lastword.errors import Transient
 from lastword.post import Post
-from lastword.publishers.base import Confirmation
+from lastword.publishers.base import Confirmation, Publisher
 from lastword.runs import AccountRef, Which
 from lastword.services import Services, tls_context
 from lastword.settings import Settings
@@ -41,7 +41,7 @@ class Ran:
     of: Mapping[str, str]
 
 
-class Shelf:
+class Shelf(Publisher):
     """A publisher that takes everything at once: the sources are what is measured."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from lastword.breaker import Breaker
 from lastword.eligibility import Choice, Rules
 from lastword.errors import Deferred, Gone, LoginRefused, Rejected, Systemic, Transient
 from lastword.post import Post
-from lastword.publishers.base import Confirmation
+from lastword.publishers.base import Confirmation, Publisher
 from lastword.sources.base import Source
 from lastword.sources.http import GuardedClient
 from models import Account
@@ -198,7 +198,7 @@ class ScriptedSource(Source):
 
 
 @dataclass(frozen=True, slots=True)
-class ScriptedPublisher:
+class ScriptedPublisher(Publisher):
     world: World
 
     @asynccontextmanager

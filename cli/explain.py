@@ -7,6 +7,7 @@ from pydantic_settings import SettingsError
 
 from cli.errors import EXIT_FAILED, EXIT_USAGE
 from lastword.errors import LastWordError
+from lastword.holder.lock import AnotherHolder
 from models.errors import DatabaseTrouble
 from models.run_lock import RunUnderWay
 
@@ -20,6 +21,8 @@ def explain(error: Exception) -> tuple[list[str], int] | None:
         case SettingsError():
             field = re.search(r'field "(\w+)"', str(error))
             return [_setting((field[1] if field else "",), "it is not valid JSON")], EXIT_USAGE
+        case AnotherHolder():
+            return [str(error)], EXIT_FAILED
         case LastWordError() | DatabaseTrouble():
             return [str(error)], EXIT_USAGE
         case RunUnderWay():

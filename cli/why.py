@@ -11,6 +11,8 @@ from cli.errors import EXIT_OK
 from cli.output import plain, print_json
 from lastword import accounts, runs
 from lastword.diagnosis import diagnosis, figures
+from lastword.holder.view import told_of
+from lastword.holder.wishes import PUBLISHER
 from lastword.settings import Settings
 from models.database import Database
 from models.types import now
@@ -32,11 +34,12 @@ async def why(name: str, *, json: Annotated[bool, Parameter(negative="")] = Fals
         account = await accounts.find(database, name)
         history = await runs.history(database, account.id or 0)
         last_run = await runs.last_began(database)
+        holder = await told_of(database, account) if account.publisher == PUBLISHER else None
     if json:
-        print_json(figures(account, history, now(), last_run))
+        print_json(figures(account, history, now(), last_run) | {"holder": holder})
         return EXIT_OK
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
-    lines = diagnosis(account, history, now(), last_run)
+    lines = diagnosis(account, history, now(), last_run, holder)
     console.print(table_of(fitting(lines, console)))
     return EXIT_OK
 

@@ -10,6 +10,7 @@ _BY_ERROR = {
     "Deferred": "Nothing here: tried again when its host allows, or is set up as the reason says",
     "Stopped": "Not the account's fault: `lastword doctor` tells what is wrong here",
     "Transient": "Nothing yet: tried again by itself, less and less often, but once a day",
+    "HolderAway": "Start `lastword hold`, and keep it running: see docs/xmpp.md",
     "SealBroken": "`lastword accounts edit {name} --password`: the sealed one cannot be opened",
     "Systemic": "`lastword doctor` tells what is wrong with the installation",
     "KeyTrouble": "`lastword doctor` tells what is wrong with the key",

@@ -1,13 +1,11 @@
 """One attempt at one account: load, sync, judge what went wrong, record the outcome."""
 
-import logging
-from pathlib import Path
 from time import monotonic
-from traceback import extract_tb
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from lastword.errors import Defect, LastWordError, Rejected, Stopped, Systemic, Transient
+from lastword.defect import defect
+from lastword.errors import LastWordError, Rejected, Stopped, Systemic, Transient
 from lastword.outcome import Outcome
 from lastword.record import Recorded, quarantine, record
 from lastword.runs import AccountRef
@@ -15,8 +13,6 @@ from lastword.services import Services
 from lastword.sync import sync
 from models import Account, Health, OutcomeKind
 from models.errors import DatabaseTrouble
-
-log = logging.getLogger(__name__)
 
 
 async def attempt(
@@ -93,17 +89,9 @@ async def _outcome(
     except (SQLAlchemyError, DatabaseTrouble):
         raise
     except Exception as error:  # noqa: BLE001 (one account's surprise must not become another's)
-        return Outcome.of_error(_defect(error))
+        return Outcome.of_error(defect(error))
 
 
 def _stopped(trouble: Systemic) -> Outcome:
     what = f"{trouble.kind} is out of action" if trouble.kind else "the run was stopped"
     return Outcome.of_error(Stopped(f"{what}: {trouble}"))
-
-
-def _defect(error: Exception) -> Defect:
-    """Name a surprise by type and place; its text stays out, for it may hold a secret."""
-    frame = extract_tb(error.__traceback__)[-1]
-    place = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
-    log.error("internal error: %s", place)
-    return Defect(f"internal error: {place}; please report it")

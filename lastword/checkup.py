@@ -12,6 +12,7 @@ from sqlmodel import col, func, select
 
 from lastword.address import SourceAddress
 from lastword.errors import LastWordError, Rejected, Systemic
+from lastword.holder.view import view_of
 from lastword.ledger import size
 from lastword.record import quarantine
 from lastword.secrets import Keyring
@@ -65,6 +66,8 @@ async def checkup(settings: Settings, name: str | None = None) -> AsyncIterator[
     async with open_services(settings) as services:
         async for finding in _sources(services):
             yield finding
+        if holder := await _holder(services):
+            yield holder
         account = await _patient(services, name)
         if account is None:
             yield Finding("login", Level.WARNING, "there is no account to try it with")
@@ -152,6 +155,14 @@ async def _sources(services: Services) -> AsyncIterator[Finding]:
                 yield Finding(kind, Level.OK, remark)
         except Systemic as error:
             yield Finding(kind, Level.TROUBLE, str(error))
+
+
+async def _holder(services: Services) -> Finding | None:
+    """Say how the holder does, where it runs or accounts need it."""
+    holder = await view_of(services.database)
+    if holder.since:
+        return Finding("holder", Level.OK, holder.text)
+    return Finding("holder", Level.TROUBLE, holder.text) if holder.wanted else None
 
 
 async def _dns(settings: Settings, account: Account) -> Finding:

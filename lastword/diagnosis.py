@@ -26,6 +26,7 @@ def diagnosis(
     history: list[LedgerEntry],
     now: datetime,
     last_run: datetime | None = None,
+    holder: str | None = None,
 ) -> list[tuple[str, str]]:
     """Return heading and text of each line.
 
@@ -34,6 +35,7 @@ def diagnosis(
         history: its newest ledger entries, newest first.
         now: the present moment (aware).
         last_run: when the newest run began, or None.
+        holder: how its session stands, where the holder keeps it.
     """
     lines = [
         ("Account", f"{account.name}: {account.source} → {account.jid} by {account.publisher}"),
@@ -56,6 +58,8 @@ def diagnosis(
             ("" if number else "Better", it)
             for number, it in enumerate(better(account, lingers=until is not None))
         ]
+    if holder:
+        lines.append(("Holder", holder))
     lines.append(("Next", upcoming(account, now, last_run)))
     if isinstance(moved_to := account.source_memory.get("moved_to"), str):
         lines.append(("Moved", f"`lastword accounts edit {account.name} --source {moved_to}`"))

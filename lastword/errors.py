@@ -15,6 +15,13 @@ class Transient(LastWordError):
     """Worth another try within this task run: a timeout, a reset, a 502."""
 
 
+class HolderAway(Transient):
+    """The service that holds sessions is not there: its accounts' statuses are not shown."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or "the holder is not running: start `lastword hold`")
+
+
 class Deferred(LastWordError):
     """Not in this run, and not the account's fault: a rate limit, a host that is down.
 

@@ -88,7 +88,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         database = await stack.enter_async_context(Database.open(settings.database))
         await keyring.check(database)
         http = await stack.enter_async_context(GuardedClient(settings, tls))
-        publishers = build_publishers(settings, tls, keyring.open_password, keyring)
+        publishers = build_publishers(settings, tls, keyring.open_password, keyring, database)
         for publisher in publishers.values():
             stack.push_async_callback(publisher.close)
         yield Services(

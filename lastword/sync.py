@@ -45,10 +45,12 @@ async def sync(
     is_ending = ends_soon(
         lingers_until(account), now=now(), until_next_run=services.settings.linger
     )
-    if status == account.published_status and is_as_wanted and not (is_ending or force):
+    publisher = services.publishers[account.publisher]
+    stays = status == account.published_status and is_as_wanted and not is_ending
+    if stays and not force and await publisher.stands(account):
         return Outcome(OutcomeKind.UNCHANGED, _noting("nothing new", choice), post=post)
 
-    async with services.publishers[account.publisher].session(account) as session:
+    async with publisher.session(account) as session:
         shown = await session.current() or ""
         if shown == status and not force:
             reason = "the server has it already" if status else f"cleared already: {why}"

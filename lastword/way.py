@@ -14,7 +14,9 @@ _SEEN_BY_ALL = ("", PRESENCE, "open")
 def way(account: Account) -> str:
     """Return which publisher and carriers hold the status, and why these."""
     carriers = _carriers(account)
-    if SharedStatus.NAME in carriers:
+    if account.publisher == "hold":
+        why = "the holder keeps a session open that shows it"
+    elif SharedStatus.NAME in carriers:
         why = "the server keeps the words for all of the user's devices"
         if NAME in carriers:
             why += f", and the account wants its {_kinds(account)} as well"
@@ -72,6 +74,8 @@ def better(account: Account, *, lingers: bool = False) -> list[str]:
 def _now(account: Account, carriers: list[str], *, lingers: bool) -> str:
     if lingers:
         return "contacts see it beside the name of a device of ours"
+    if account.publisher == "hold":
+        return "contacts see it while no device of the user's own is online"
     between = "between runs " if account.publisher == "login" else ""
     if NAME in carriers:
         return f"{between}contacts see it where their client shows {_kinds(account, many=True)}"

@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.fixtures_xmpp",
     "tests.fixtures_operator",
     "tests.fixtures_pep",
+    "tests.fixtures_hold",
 ]
 
 # As a real deployment sets them: one event per transaction is what the server does by default,

@@ -288,3 +288,19 @@ def test_a_status_that_lingers() -> None:
     assert "Lingers" not in lines
     assert "smacks_hibernation_time = 3600" in lines[""]
     assert "max_resume_timeout: 3600" in lines[""]
+
+
+def test_a_status_that_the_holder_keeps() -> None:
+    held = account(
+        publisher="hold",
+        published_status="Out for tea",
+        published_at=NOW,
+        last_carrier="presence",
+        last_outcome=OutcomeKind.PUBLISHED,
+    )
+    lines = diagnosis(held, [], NOW, holder="has had a session since 2026-03-01 11:00 UTC")
+    assert text_of(lines, "By") == "hold, presence: the holder keeps a session open that shows it"
+    assert text_of(lines, "Better").startswith(
+        "contacts see it while no device of the user's own is online; on the server"
+    )
+    assert text_of(lines, "Holder") == "has had a session since 2026-03-01 11:00 UTC"

@@ -13,7 +13,7 @@ from lastword.eligibility import Choice, Rules
 from lastword.errors import Gone, Rejected
 from lastword.outcome import Outcome
 from lastword.post import Post
-from lastword.publishers.base import Confirmation
+from lastword.publishers.base import Confirmation, Publisher
 from lastword.services import Services
 from lastword.settings import Settings
 from lastword.sources.base import Source
@@ -47,13 +47,14 @@ class OnePost(Source):
 
 
 @dataclass
-class Memory:
+class Memory(Publisher):
     """A publisher whose server is a variable; counts its sessions."""
 
     shown: str | None = None
     post: Post | None = None
     sessions: int = 0
     sets: list[str | None] = field(default_factory=list)
+    is_standing: bool = True
 
     @asynccontextmanager
     async def session(self, account: Account) -> AsyncIterator["Memory"]:
@@ -68,6 +69,10 @@ class Memory:
         self.shown, self.post = status, post
         self.sets.append(status)
         return Confirmation("memory")
+
+    async def stands(self, account: Account) -> bool:
+        del account
+        return self.is_standing
 
     async def close(self) -> None:
         pass
@@ -131,6 +136,14 @@ def test_when_a_session_ends_soon() -> None:
     assert not ends_soon(noon + run, now=noon, until_next_run=run)
     assert ends_soon(noon + timedelta(minutes=39), now=noon, until_next_run=run)
     assert ends_soon(noon - timedelta(days=1), now=noon, until_next_run=run)
+
+
+async def test_what_does_not_stand_any_more_is_set_anew(world: World) -> None:
+    world.account.published_status = "Hello, world"
+    world.publisher.is_standing = False
+    outcome = await world.sync()
+    assert outcome.kind is OutcomeKind.PUBLISHED
+    assert world.publisher.shown == "Hello, world"
 
 
 async def test_what_the_server_has_already_is_not_set_again(world: World) -> None:

@@ -3,17 +3,23 @@
 import ssl
 from collections.abc import Callable
 
+from lastword.holder.settings import HoldSettings
 from lastword.lingering import Lingering
 from lastword.publishers.base import Publisher
+from lastword.publishers.hold import Hold
 from lastword.publishers.login import Login
 from lastword.publishers.operator import Operator, OperatorSettings
 from lastword.sealing import Seal
 from lastword.settings import Settings
 from models import Account
+from models.database import Database
+
+OpenSecret = Callable[[Account], str]
+"""Returns an account's password, or raises Rejected."""
 
 
 def _login(
-    settings: Settings, tls: ssl.SSLContext, open_secret: Callable[[Account], str], seal: Seal
+    settings: Settings, tls: ssl.SSLContext, open_secret: OpenSecret, seal: Seal, _: Database
 ) -> Publisher:
     return Login(
         tls=tls,
@@ -34,26 +40,36 @@ def _operator(settings: Settings, *_: object) -> Publisher:
     )
 
 
-Build = Callable[[Settings, ssl.SSLContext, Callable[[Account], str], Seal], Publisher]
+def _hold(
+    settings: Settings, tls: ssl.SSLContext, open_secret: OpenSecret, seal: Seal, database: Database
+) -> Publisher:
+    del settings, tls, open_secret, seal  # these are the holder's affair
+    return Hold(database, deadline=HoldSettings().hold_deadline)
+
+
+Build = Callable[[Settings, ssl.SSLContext, OpenSecret, Seal, Database], Publisher]
 
 PUBLISHERS: dict[str, Build] = {
     "login": _login,
     "operator": _operator,
+    "hold": _hold,
 }
 
 
 def build_publishers(
-    settings: Settings, tls: ssl.SSLContext, open_secret: Callable[[Account], str], seal: Seal
+    settings: Settings, tls: ssl.SSLContext, open_secret: OpenSecret, seal: Seal, database: Database
 ) -> dict[str, Publisher]:
     """Return a publisher of each name; `close` each in the end.
 
     Args:
         settings: for deadlines, limits and servers.
         tls: decides which certificates are trusted; shared by all.
-        open_secret: returns an account's password, or raises Rejected.
+        open_secret: see `OpenSecret`.
         seal: seals what a session needs to be resumed.
+        database: ours.
 
     Raises:
         Systemic: a setting is malformed.
     """
-    return {name: build(settings, tls, open_secret, seal) for name, build in PUBLISHERS.items()}
+    means = settings, tls, open_secret, seal, database
+    return {name: build(*means) for name, build in PUBLISHERS.items()}

@@ -53,6 +53,17 @@ class Publisher(Protocol):
         """
         ...
 
+    async def stands(self, account: Account) -> bool:
+        """Return whether a status that was published stands without us, as far as we know.
+
+        Where it does not, an unchanged account is given its status anew.
+
+        Raises:
+            LastWordError: it cannot stand.
+        """
+        del account
+        return True
+
     async def close(self) -> None:
         """Close what the sessions of a run shared."""
         ...

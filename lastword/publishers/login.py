@@ -12,7 +12,7 @@ from lastword.lingering import Lingering
 from lastword.pace import Pace
 from lastword.post import Post
 from lastword.publishers import presence
-from lastword.publishers.base import Confirmation, check_xml
+from lastword.publishers.base import Confirmation, Publisher, check_xml
 from lastword.publishers.carriers import Carriers
 from lastword.publishers.client import Client
 from lastword.publishers.disco import Disco
@@ -94,7 +94,7 @@ class LoginSession:
         await self._presence.leave(self._status)
 
 
-class Login:
+class Login(Publisher):
     """Opens sessions for accounts that gave us their password.
 
     Args:
@@ -125,7 +125,7 @@ class Login:
     ) -> None:
         self._tls = tls
         self._open_secret = open_secret
-        self._addresses = {name.lower(): _address(name, at) for name, at in servers.items()}
+        self._addresses = server_addresses(servers)
         self._deadline = deadline
         self._answer_deadline = answer_deadline
         self._logins = asyncio.Semaphore(logins)
@@ -172,6 +172,15 @@ class Login:
 
     async def close(self) -> None:
         """Sessions share nothing that could be closed."""
+
+
+def server_addresses(servers: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+    """Return host and port of each domain whose server is set.
+
+    Raises:
+        Systemic: one is malformed.
+    """
+    return {name.lower(): _address(name, at) for name, at in servers.items()}
 
 
 def _address(domain: str, server: str) -> tuple[str, int]:

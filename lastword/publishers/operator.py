@@ -17,7 +17,7 @@ from lastword.errors import Deferred, Systemic
 from lastword.jid import domain_of
 from lastword.post import Post
 from lastword.publishers import privilege, pubsub
-from lastword.publishers.base import Confirmation, check_xml
+from lastword.publishers.base import Confirmation, Publisher, check_xml
 from lastword.publishers.carriers import Carriers
 from lastword.publishers.component import Component, NotAccepted
 from lastword.publishers.disco import Disco
@@ -125,7 +125,7 @@ class OperatorSession:
         return Confirmation("+".join(held.carriers), "; ".join(held.notices))
 
 
-class Operator:
+class Operator(Publisher):
     """Opens sessions for accounts on servers whose operator lets us act for the users.
 
     Args:

@@ -67,11 +67,11 @@ async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
     """
     if tls.verify_mode is not ssl.CERT_REQUIRED or not tls.check_hostname:
         raise ValueError("the TLS context must verify certificates and names")
-    full_jid = _full_jid(jid, resource or f"lastword-{token_hex(4)}")
-    _check_password(password)
+    own_jid = full_jid(jid, resource or f"lastword-{token_hex(4)}")
+    check_password(password)
     async with logins:
         client = Client(
-            full_jid, password, tls=tls, directory=directory, answer_deadline=answer_deadline
+            own_jid, password, tls=tls, directory=directory, answer_deadline=answer_deadline
         )
         return_messages(client)
         if saved:
@@ -90,7 +90,8 @@ async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
         await client.drop()
 
 
-def _full_jid(jid: str, resource: str) -> str:
+def full_jid(jid: str, resource: str) -> str:
+    """Return the JID with a resource of our own, so that no two sessions are in conflict."""
     try:
         return JID(f"{JID(jid).bare}/{resource}").full
     except InvalidJID:
@@ -99,7 +100,7 @@ def _full_jid(jid: str, resource: str) -> str:
         ) from None
 
 
-def _check_password(password: str) -> None:
+def check_password(password: str) -> None:
     """Check that a password is one that SASL can carry (RFC 4013)."""
     try:
         saslprep(password)
