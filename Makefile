@@ -36,7 +36,7 @@ check: $(VENV)/.installed
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-BENCHES := silent_host logins operator
+BENCHES := silent_host logins operator hold
 bench: $(VENV)/.installed
 	@scripts/install-debian prosody prosody-modules
 	@for name in $(or $(NAME),$(BENCHES)); do \
