@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from anyio import Event, Semaphore
 
-from lastword.errors import Deferred, Gone, Rejected, Transient
+from lastword.errors import Deferred, Gone, LastWordError, Rejected, Transient
 
 FAILURES = 5
 """So many in a row, and a host counts as down for the rest of the run."""
@@ -77,6 +77,8 @@ class Breaker:
     async def watching(self, host: str) -> AsyncIterator[None]:
         """Talk to a host within the block; how the block ends tells how the host does.
 
+        Errors leave it with the host's name: alerts are about hosts before they are about accounts.
+
         A Transient is a failure; a block that ends well, a Rejected or a Gone are answers. A
         Deferred is neither, for the host may not even have been asked.
 
@@ -87,6 +89,15 @@ class Breaker:
             Deferred: the host is down, and this account's turn comes in the next run. Also in
                 place of the Transients that told so, so that nothing retries them.
         """
+        try:
+            async with self._judging(host):
+                yield
+        except LastWordError as error:
+            error.host = error.host or host
+            raise
+
+    @asynccontextmanager
+    async def _judging(self, host: str) -> AsyncIterator[None]:
         state = self._hosts[host]
         async with AsyncExitStack() as stack:
             if not state.has_answered:

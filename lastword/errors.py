@@ -8,7 +8,13 @@ from datetime import datetime
 
 
 class LastWordError(Exception):
-    """Base of the tree; `str(error)` is the message shown to people."""
+    """Base of the tree; `str(error)` is the message shown to people.
+
+    Attributes:
+        host: the server that it happened at, where it was one; set by the breaker.
+    """
+
+    host: str | None = None
 
 
 class Transient(LastWordError):

@@ -37,3 +37,8 @@ class Outcome:
     def error_name(self) -> str | None:
         """The error's class name, as the ledger keeps it."""
         return type(self.error).__name__ if self.error else None
+
+    @property
+    def host(self) -> str | None:
+        """The server that the error happened at, where it was one."""
+        return self.error.host if self.error else None

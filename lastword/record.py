@@ -51,6 +51,7 @@ async def record(
         account.last_outcome = outcome.kind
         if synced.active:
             account.last_error, account.last_reason = outcome.error_name, outcome.reason
+            account.last_host = outcome.host
         account.last_carrier = outcome.carrier or account.last_carrier
         account.last_at = now()
         if outcome.kind is not OutcomeKind.DEFERRED:
@@ -71,6 +72,7 @@ async def quarantine(database: Database, refused: Account, error: Rejected) -> N
             return
         account.health, account.health_since = Health.NEEDS_OWNER, now()
         account.last_error, account.last_reason = type(error).__name__, str(error)
+        account.last_host = error.host
 
 
 def _remember(account: Account, synced: Account, outcome: Outcome) -> None:

@@ -33,7 +33,9 @@ async def sync(
     if account.health is Health.NEEDS_OWNER:
         # A refused password tried again gets a whole server banned: nobody overrides this.
         refusal = LoginRefused if account.last_error == LoginRefused.__name__ else Rejected
-        raise refusal(account.last_reason or "the account waits for its owner")
+        again = refusal(account.last_reason or "the account waits for its owner")
+        again.host = account.last_host
+        raise again
 
     choice = await _choice(account, services)
     post, status, why = choice.post, status_for(account, choice.post), choice.why
@@ -80,7 +82,9 @@ async def _choice(account: Account, services: Services) -> Choice:
         if not account.source_memory:
             raise
         # It worked before: an outage or a firewall says such things, too, and heals by itself.
-        return _gone(account, rules, Gone(str(error)))
+        gone = Gone(str(error))
+        gone.host = error.host
+        return _gone(account, rules, gone)
 
 
 def _gone(account: Account, rules: Rules, error: Gone) -> Choice:

@@ -1,6 +1,7 @@
-"""The tables: accounts, runs, and the ledger of outcomes. Our own record; Prefect is the view."""
+"""The tables: accounts, runs, the ledger of outcomes, open causes. Ours; Prefect is the view."""
 
 from models.account import Account, Health
+from models.cause import OpenCause
 from models.held import Held, HolderBeat
 from models.key_check import KeyCheck
 from models.ledger import LedgerEntry, OutcomeKind
@@ -13,6 +14,7 @@ __all__ = [
     "HolderBeat",
     "KeyCheck",
     "LedgerEntry",
+    "OpenCause",
     "OutcomeKind",
     "Run",
 ]

@@ -87,6 +87,8 @@ class Account(SQLModel, table=True):
     last_outcome: OutcomeKind | None = Field(default=None, sa_type=words(OutcomeKind))
     last_error: str | None = Field(default=None, max_length=32)
     """The error's class name in `lastword.errors`, where the outcome came of one."""
+    last_host: str | None = Field(default=None, max_length=300)
+    """The server that the error happened at, where it was one."""
     last_reason: str | None = Field(default=None, sa_type=Text)
     last_carrier: str | None = Field(default=None, max_length=32)
     last_at: datetime | None = Field(default=None, sa_type=UTCDateTime)

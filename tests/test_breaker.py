@@ -112,6 +112,14 @@ async def test_hosts_are_judged_apart() -> None:
     await assert_down(breaker)
 
 
+async def test_errors_leave_with_the_name_of_the_host() -> None:
+    breaker = Breaker()
+    for error in (Transient("502"), Gone("404"), Rejected("401"), Deferred("429")):
+        with pytest.raises(LastWordError) as caught:
+            await talk(breaker, error, OTHER)
+        assert caught.value.host == OTHER
+
+
 async def test_runs_are_judged_apart() -> None:
     """Each run makes its own breaker: the next one asks again."""
     await fail(Breaker(), FAILURES - 1)

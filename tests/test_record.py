@@ -232,6 +232,16 @@ async def test_each_error_is_one_outcome(
     assert "a secret" not in outcome.reason
 
 
+async def test_the_server_that_an_error_happened_at_is_kept(database: Database) -> None:
+    account = await add(database)
+    run_id = await runs.begin(database, Which.DUE, 1, None)
+    error = LoginRefused("no")
+    error.host = "chat.example"
+    await attempt(ref(account), run_id, services(database, error), last=True)
+    saved, _ = await read(database)
+    assert saved.last_host == "chat.example"
+
+
 async def test_a_transient_error_is_raised_while_a_retry_follows(database: Database) -> None:
     account = await add(database)
     run_id = await runs.begin(database, Which.DUE, 1, None)
