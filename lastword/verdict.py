@@ -8,10 +8,17 @@ from models import OutcomeKind
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A run's state name, `Completed`, `Degraded` or `Failed`, and one line that says why."""
+    """A run's state name, `Completed`, `Degraded` or `Failed`, and one line that says why.
+
+    Attributes:
+        state: the state's name.
+        message: why.
+        adds_up: whether every account that was due has an outcome in the ledger.
+    """
 
     state: str
     message: str
+    adds_up: bool = True
 
 
 def verdict(ended: Tally, *, threshold: float, trouble: str | None = None) -> Verdict:
@@ -29,12 +36,13 @@ def verdict(ended: Tally, *, threshold: float, trouble: str | None = None) -> Ve
         return Verdict("Failed", f"{trouble} ({said})" if said else trouble)
     if not ended.due:
         return Verdict("Completed", "Nothing was due.")
-    if ended.without_outcome:
+    adds_up = not ended.without_outcome
+    if not adds_up:
         said += f", {ended.without_outcome} without outcome"
     failed = ended.counts.get(OutcomeKind.FAILED, 0) + ended.without_outcome
     if not failed:
         return Verdict("Completed", said)
     share = failed / ended.due
     if share > threshold:
-        return Verdict("Failed", f"{said}: {share:.0%} failed, more than {threshold:.0%}")
-    return Verdict("Degraded", said)
+        return Verdict("Failed", f"{said}: {share:.0%} failed, more than {threshold:.0%}", adds_up)
+    return Verdict("Degraded", said, adds_up)
