@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from lastword.ping import is_safe
 from lastword.span import parse_span
 from lastword.words import is_word
 
@@ -45,6 +46,10 @@ class Settings(BaseSettings):
     """XMPP logins under way at once, over all servers."""
     failure_threshold: float = Field(default=0.2, ge=0, le=1)
     """A run in which a greater share of accounts failed is Failed, not Degraded."""
+    no_run_after: timedelta = Field(default=timedelta(minutes=45), ge=timedelta(seconds=10))
+    """Where no run ends for longer than this, operators are told."""
+    ping_url: SecretStr | None = None
+    """Told that a run starts, succeeds or fails: a service that misses it raises the alarm."""
     retry_seconds: float = Field(default=5, ge=0, le=600)
     """Wait before the first retry of a task run; the second waits twice as long."""
 
@@ -70,6 +75,7 @@ class Settings(BaseSettings):
     """XMPP domain → `host:port` to connect to instead of what DNS says, as JSON object."""
 
     @field_validator("max_age", "retention", "linger", mode="before")
+    @field_validator("max_age", "no_run_after", mode="before")
     @classmethod
     def _span(cls, value: object) -> object:
         return parse_span(value) if isinstance(value, str) else value
@@ -91,6 +97,12 @@ class Settings(BaseSettings):
                 "it is an address in ASCII, like https://chat.example/bots or ops@chat.example"
             )
         return contact
+    @field_validator("ping_url")
+    @classmethod
+    def _safe(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not is_safe(url.get_secret_value()):
+            raise ValueError("it must be https, or on this machine")
+        return url
 
     @field_validator("data_dir", "key_file", "ca_file")
     @classmethod

@@ -1,11 +1,16 @@
-"""Spans of time as people type them: `30d`, `12h`, `90m`, `2w`."""
+"""Spans of time as people type them: `30d`, `12h`, `90m`, `2w`, `45s`."""
 
 import re
 from datetime import timedelta
 
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
 _UNITS["w"] = timedelta(weeks=1)
-_SPAN = re.compile(r"(\d{1,6})\s*([mhdw])", re.ASCII | re.IGNORECASE)
+_SPAN = re.compile(r"(\d{1,6})\s*([smhdw])", re.ASCII | re.IGNORECASE)
 _LONGEST = timedelta(days=36_500)
 
 
@@ -24,8 +29,8 @@ def parse_span(text: str) -> timedelta:
 
 def format_span(span: timedelta) -> str:
     """Return a span as a person would type it, in the largest unit that fits."""
-    for unit in "dhm":
+    for unit in "dhms":
         number, rest = divmod(span, _UNITS[unit])
         if not rest:
             return f"{number}{unit}"
-    return f"{max(1, round(span / _UNITS['m']))}m"
+    return f"{max(1, round(span / _UNITS['s']))}s"

@@ -12,6 +12,7 @@ from lastword.span import format_span, parse_span
     [
         ("30d", timedelta(days=30), "30d"),
         (" 12 H ", timedelta(hours=12), "12h"),
+        ("45s", timedelta(seconds=45), "45s"),
         ("90m", timedelta(minutes=90), "90m"),
         ("120m", timedelta(hours=2), "2h"),
         ("2w", timedelta(days=14), "14d"),
