@@ -13,7 +13,9 @@ from flows.event_loop_task_runner import EventLoopTaskRunner
 from flows.lifespan import shared_services
 from flows.progress import Progress
 from flows.quiet import calm_the_log
+from flows.telling import telling
 from lastword.errors import Systemic
+from lastword.ping import Ping
 from lastword.runs import Which, WrongChoice
 from lastword.settings import Settings
 from lastword.verdict import Verdict
@@ -49,14 +51,26 @@ def sync_accounts(
         dry_run: Do everything but publish, and record nothing.
     """
     calm_the_log()
+    is_whole = which != "failed" and not accounts and not dry_run
+    try:
+        with telling(is_whole=is_whole) as ping:
+            return _sync(Which(which), accounts, ping, force=force, dry_run=dry_run)
+    except (Systemic, DatabaseTrouble) as error:
+        return Failed(message=str(error))
+
+
+def _sync(
+    which: Which, names: list[str] | None, ping: Ping, *, force: bool, dry_run: bool
+) -> State[Any]:
     try:
         # The first task submitted opens the services: that is where a missing key shows.
-        future = choose_accounts.submit(Which(which), accounts, dry_run=dry_run)
+        future = choose_accounts.submit(which, names, dry_run=dry_run)
         chosen = cast("Chosen", future.result())
     except RunUnderWay as error:
         return Cancelled(message=str(error))
-    except (Systemic, DatabaseTrouble, WrongChoice) as error:
+    except WrongChoice as error:
         return Failed(message=str(error))
+    ping.started()
 
     began = monotonic()
     retry = Settings().retry_seconds
@@ -73,5 +87,7 @@ def sync_accounts(
     report = report_run.submit(chosen, dict(seen), monotonic() - began)
     judged = cast("Verdict", report.result())
     if judged.state == "Failed":
+        ping.failed(judged.message)
         return Failed(message=judged.message)
+    (ping.succeeded if judged.adds_up else ping.failed)(judged.message)
     return Completed(name=judged.state, message=judged.message)

@@ -20,6 +20,7 @@ from models import OutcomeKind
 from models.errors import DatabaseTrouble
 from models.types import now
 from tasks.choose_accounts import Chosen
+from tasks.tell_operators import tell_operators
 
 SLOWEST = 5
 """Hosts in the summary."""
@@ -56,6 +57,7 @@ async def report_run(chosen: Chosen, seen: dict[str, int], seconds: float) -> Ve
             around, changes=changes, recent=await runs.recent(services.database, RECENT)
         )
         await _forget()
+        await tell_operators(services, chosen.run_id, ended, judged)
     try:
         page = summary(ended, judged, seen, seconds, around)
         await acreate_markdown_artifact(key="sync-summary", markdown=page, description="The run")
