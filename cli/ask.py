@@ -26,9 +26,31 @@ def ask_password(prompt: str, *, stdin: bool) -> SecretStr:
         UsageError: there is none.
     """
     try:
-        return checked_password(_read(prompt, stdin=stdin))
+        text = _read(prompt, variable=VARIABLE, option="--password-stdin", stdin=stdin)
+        return checked_password(text)
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def ask_secret(prompt: str, *, variable: str, option: str, stdin: bool) -> SecretStr:
+    """Return a secret from stdin, an environment variable, or the terminal, in this order.
+
+    Args:
+        prompt: what the terminal shows.
+        variable: the environment variable.
+        option: the option by which it comes from stdin.
+        stdin: whether it was asked to come from stdin.
+
+    Raises:
+        UsageError: there is none.
+    """
+    try:
+        text = _read(prompt, variable=variable, option=option, stdin=stdin).strip()
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if not text:
+        raise UsageError(f"nothing was given: try again, or give it by {option}")
+    return SecretStr(text)
 
 
 def confirm(question: str, *, otherwise: str) -> bool:
@@ -44,18 +66,19 @@ def confirm(question: str, *, otherwise: str) -> bool:
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def _read(prompt: str, *, stdin: bool) -> str:
+def _read(prompt: str, *, variable: str, option: str, stdin: bool) -> str:
+    what = option.removeprefix("--").removesuffix("-stdin")
     if stdin:
-        return _decode(sys.stdin.buffer.read()).removesuffix("\n").removesuffix("\r")
-    if VARIABLE in os.environ:
-        return os.environ[VARIABLE]
+        return _decode(sys.stdin.buffer.read(), what).removesuffix("\n").removesuffix("\r")
+    if variable in os.environ:
+        return os.environ[variable]
     if not sys.stdin.isatty():
-        raise ValueError(f"no password: give it by --password-stdin, {VARIABLE}, or at a terminal")
+        raise ValueError(f"no {what}: give it by {option}, {variable}, or at a terminal")
     try:
         with _interruptible():
             return getpass(f"{prompt}: ")
     except EOFError:
-        raise ValueError("no password was typed") from None
+        raise ValueError(f"no {what} was typed") from None
 
 
 @contextmanager
@@ -71,8 +94,8 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _decode(text: bytes) -> str:
+def _decode(text: bytes, what: str) -> str:
     try:
         return text.decode()
     except UnicodeDecodeError:
-        raise ValueError("the password is not UTF-8") from None
+        raise ValueError(f"the {what} is not UTF-8") from None

@@ -26,6 +26,7 @@ app.command("cli.run:run", name="run", help="Run once now.")
 app.command("cli.up:up", name="up", help="Run the schedule, with Prefect's server and its UI.")
 app.command("cli.hold:hold", name="hold", help="Keep the sessions of accounts by hold.")
 app.command("cli.why:why", name="why", help="Tell what happened to an account, and what to do.")
+app.command("cli.alerts:app", name="alerts", help="Have operators told when it matters.")
 app.command("cli.doctor:doctor", name="doctor", help="Check what a run needs.")
 
 
