@@ -4,6 +4,7 @@
 #   make demo            the main job, end to end, on loopback; stays until Ctrl-C
 #   make demo ONCE=1     the same, leaves by itself     PEOPLE=800 for more people
 #   make test            the tests                      TESTS=tests/test_sync.py for some
+#   make alerts          the alerts, on a real Prefect server, worker and webhook: 4 minutes
 #   make check           lint, types, direction of imports
 #   make bench           the measurements of bench/   NAME=logins for one     JSON=1 for figures
 #   make month           thirty days of 800 accounts: nobody lost, nobody tried too often (an hour)
@@ -16,6 +17,7 @@ TESTS ?= tests
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help install demo test check bench month format lock clean
+.PHONY: help install demo test alerts check bench format lock clean
 
 help:
 	@sed -n 's/^#  //p' Makefile
@@ -29,6 +31,10 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	@scripts/install-debian prosody prosody-modules lua-check
 	@$(BIN)/python -m pytest -n 3 --dist loadgroup $(TESTS)
+
+alerts: $(VENV)/.installed
+	@scripts/install-debian prosody prosody-modules
+	@$(BIN)/python -m demo.alerts
 
 check: $(VENV)/.installed
 	@$(BIN)/ruff check
