@@ -108,6 +108,8 @@ def _of_the_server(block: UUID, watch: Watch) -> Iterator[AutomationCore]:
             after={*_ENDED, INSTALLED},
             expect=set(_ENDED),
             match_related=_OURS,
+            # Without it the server would begin a new watch after each firing, and say so again.
+            for_each={"related:flow:prefect.resource.id"},
             within=watch.no_run,
         ),
         _say(
