@@ -16,8 +16,7 @@ PEOPLE ?= 25
 TESTS ?= tests
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test check bench month format lock clean
-.PHONY: help install demo test alerts check bench format lock clean
+.PHONY: help install demo test alerts check bench month format lock clean
 
 help:
 	@sed -n 's/^#  //p' Makefile

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from lastword.cause_facts import REFUSED, Cause, Facts, Kind, Standing
+from lastword.errors import HolderAway
 from models import Health, OutcomeKind
 
 MANY = 5
 """So many accounts of one server are a matter of the server; or half of all, where all are few."""
 LATE = timedelta(minutes=5)
 """A run that began later than planned by more than this is late."""
-HOLDER = "hold"
-"""A Systemic whose kind is this, or begins with it and a colon, says that the holder is dead."""
 
-_OF_ACCOUNTS = frozenset({Kind.HOST_DOWN, Kind.HOST_GONE, Kind.FAILURES, Kind.DEGRADED})
+_OF_ACCOUNTS = frozenset(
+    {Kind.HOST_DOWN, Kind.HOST_GONE, Kind.FAILURES, Kind.DEGRADED, Kind.HOLDER_DEAD}
+)
 _OF_OWNERS = frozenset({Kind.HOST_REFUSES, Kind.NEEDS_OWNER})
 
 
@@ -119,14 +120,11 @@ def _gone(facts: Facts) -> Iterator[Sighting]:
 
 
 def _systemic(facts: Facts) -> Iterator[Sighting]:
-    holders = []
     for what, said in facts.troubles.items():
-        if what and what.partition(":")[0] == HOLDER:
-            holders.append(said)
-        else:
-            yield Sighting(Kind.SYSTEMIC, what or "everything", says=said)
-    if holders:
-        yield Sighting(Kind.HOLDER_DEAD, "", says=holders[0])
+        yield Sighting(Kind.SYSTEMIC, what or "everything", says=said)
+    away = [one for one in facts.standings if one.in_run and one.error == HolderAway.__name__]
+    if away:
+        yield Sighting(Kind.HOLDER_DEAD, "", accounts=_ids(away), says=_said(away))
 
 
 def _owners(facts: Facts, explained: Collection[int]) -> Iterator[Sighting]:
@@ -147,6 +145,7 @@ def _failures(facts: Facts, explained: Collection[int]) -> Iterator[Sighting]:
         and one.kind is OutcomeKind.FAILED
         and one.id not in explained
         and one.health is not Health.NEEDS_OWNER
+        and one.error != HolderAway.__name__
     ]
     number = len(failed) + facts.without_outcome
     if number > facts.threshold * facts.due:

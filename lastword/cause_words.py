@@ -55,7 +55,7 @@ _TO_DO = {
         "let the owners know; nothing is tried until something changes, by"
         " `lastword accounts edit NAME --password` or what `lastword why NAME` says."
     ),
-    Kind.HOLDER_DEAD: "start the holder again: without it no status is kept for its accounts.",
+    Kind.HOLDER_DEAD: "start `lastword hold` again: without it no status is kept for its accounts.",
     Kind.DRIFT: (
         "nothing at once: the ledger is right, and the UI shows too little. If it lasts, Prefect's"
         " server loses events: see docs/alerts.md."

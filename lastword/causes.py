@@ -12,8 +12,6 @@ from lastword import cause_words
 from lastword.cause_facts import Cause, Facts, Kind, News
 from lastword.cause_findings import Sighting, is_over, sightings
 
-EVERY = timedelta(minutes=30)
-"""From one run to the next, as prefect.yaml says, until there are enough to tell."""
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 
 _REMIND = {Kind.NEEDS_OWNER: WEEK, Kind.HOST_REFUSES: WEEK, Kind.HOST_GONE: WEEK}

@@ -74,8 +74,7 @@ class Settings(BaseSettings):
     xmpp_servers: dict[str, str] = Field(default_factory=dict)
     """XMPP domain → `host:port` to connect to instead of what DNS says, as JSON object."""
 
-    @field_validator("max_age", "retention", "linger", mode="before")
-    @field_validator("max_age", "no_run_after", mode="before")
+    @field_validator("max_age", "no_run_after", "retention", "linger", mode="before")
     @classmethod
     def _span(cls, value: object) -> object:
         return parse_span(value) if isinstance(value, str) else value
@@ -97,6 +96,7 @@ class Settings(BaseSettings):
                 "it is an address in ASCII, like https://chat.example/bots or ops@chat.example"
             )
         return contact
+
     @field_validator("ping_url")
     @classmethod
     def _safe(cls, url: SecretStr | None) -> SecretStr | None:

@@ -13,7 +13,8 @@ from prefect.utilities.urls import url_for
 from lastword import cause_store
 from lastword.cause_facts import Facts, News, event_name
 from lastword.cause_words import not_started
-from lastword.causes import EVERY, judge
+from lastword.causes import judge
+from lastword.health import EVERY
 from lastword.runs import Tally
 from lastword.services import Services
 from lastword.verdict import Verdict

@@ -11,7 +11,7 @@ import pytest
 
 from lastword.cause_facts import Cause, Change, Facts, Kind, News, Standing
 from lastword.causes import judge
-from lastword.runs import Failure, Tally
+from lastword.runs import Tally
 from lastword.verdict import Verdict, verdict
 from models import Health, OutcomeKind
 
@@ -78,7 +78,7 @@ class Clock:
         accounts = list(standings)
         met = [one for one in accounts if one.in_run]
         counts = Counter(one.kind for one in met if one.kind)
-        tally = Tally(len(met), dict(counts), [Failure("", None, "")])
+        tally = Tally(len(met), dict(counts))
         facts = Facts(
             **{
                 "now": self.now,
@@ -261,8 +261,8 @@ def test_a_rerun_by_hand_does_not_call_anybody(clock: Clock) -> None:
 
 
 def test_the_dead_holder_and_what_is_systemic_have_causes_of_their_own(clock: Clock) -> None:
-    troubles = {"hold:chat.example": "the holder does not answer", "x": "X refused our token"}
-    stopped = DOWN | {"host": None}
+    troubles = {"x": "X refused our token"}
+    stopped = DOWN | {"host": None, "error": "HolderAway", "reason": "the holder is not running"}
     for _ in range(3):
         clock.run(crowd(40, dict.fromkeys(range(20), stopped)), troubles=troubles)
     for _ in range(2):
