@@ -27,6 +27,8 @@ app.command("cli.up:up", name="up", help="Run the schedule, with Prefect's serve
 app.command("cli.hold:hold", name="hold", help="Keep the sessions of accounts by hold.")
 app.command("cli.why:why", name="why", help="Tell what happened to an account, and what to do.")
 app.command("cli.alerts:app", name="alerts", help="Have operators told when it matters.")
+app.command("cli.backup:backup", name="backup", help="Save all but the key, also during a run.")
+app.command("cli.backup:restore", name="restore", help="Put a backup in the database's place.")
 app.command("cli.doctor:doctor", name="doctor", help="Check what a run needs.")
 
 

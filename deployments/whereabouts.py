@@ -26,6 +26,21 @@ def known(data_dir: Path, api: str) -> Iterator[None]:
         AlreadyUp: another `lastword up` is alive on this data directory.
     """
     file = data_dir / _FILE
+    with not_up(data_dir):
+        file.write_text(json.dumps({"pid": os.getpid(), "api": api}))
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+
+
+@contextmanager
+def not_up(data_dir: Path) -> Iterator[None]:
+    """Keep `lastword up` off this data directory for the length of the block.
+
+    Raises:
+        AlreadyUp: one is alive on it.
+    """
     with (data_dir / "up.lock").open("w") as lock:
         try:
             # The kernel lets go of it when we die, however that happens.
@@ -34,11 +49,7 @@ def known(data_dir: Path, api: str) -> Iterator[None]:
             raise AlreadyUp(
                 f"`lastword up` is running already on {data_dir}: stop it first"
             ) from None
-        file.write_text(json.dumps({"pid": os.getpid(), "api": api}))
-        try:
-            yield
-        finally:
-            file.unlink(missing_ok=True)
+        yield
 
 
 def api_in_use(data_dir: Path) -> str | None:

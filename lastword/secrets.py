@@ -76,10 +76,18 @@ class Keyring(Seal):
             row = await session.get(KeyCheck, 1)
         if row is None:
             raise KeyTrouble("the database does not know its key yet: run `lastword init`")
+        self.check_canary(row.canary)
+
+    def check_canary(self, canary: str) -> None:
+        """Return if this key opens the sealed known word of a database, or of its backup.
+
+        Raises:
+            KeyTrouble: it does not.
+        """
         try:
-            self.open(row.canary, _CANARY_PLACE)
+            self.open(canary, _CANARY_PLACE)
         except SealBroken:
-            raise self._wrong(key_id_of(row.canary)) from None
+            raise self._wrong(key_id_of(canary)) from None
 
     async def adopt(self, database: Database) -> bool:
         """Make this the key of a database that holds no password sealed with another.

@@ -62,7 +62,7 @@ async def check(database: Database) -> None:
     if revision is None:
         raise DatabaseTrouble("the database has no tables yet: run `lastword init`")
     if revision != head():
-        _refuse_newer(revision)
+        refuse_newer(revision)
         raise DatabaseTrouble(
             "the database is older than this version of Last Word:"
             " run `lastword init` to bring it up to date"
@@ -75,6 +75,19 @@ def head() -> str:
     if revision is None:  # pragma: no cover: the package carries its revisions
         raise DatabaseTrouble("this installation lacks its migrations: install it again")
     return revision
+
+
+def refuse_newer(revision: str, what: str = "the database") -> None:
+    """Return if this code knows a revision.
+
+    Raises:
+        DatabaseTrouble: it does not; the message says that `what` is at it.
+    """
+    if revision not in {script.revision for script in _scripts().walk_revisions()}:
+        raise DatabaseTrouble(
+            f"{what} is at revision {revision}, which this version of Last Word does not "
+            "know: install the newer version again or restore a backup"
+        )
 
 
 def create_file(file: Path) -> None:
@@ -114,21 +127,13 @@ async def _alone(database: Database) -> AsyncIterator[AsyncConnection]:
 def _upgrade(connection: Connection) -> Upgraded:
     before = _revision(connection)
     if before is not None:
-        _refuse_newer(before)
+        refuse_newer(before)
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     if before is None:
         return Upgraded.CREATED
     return Upgraded.NOTHING if _revision(connection) == before else Upgraded.UPDATED
-
-
-def _refuse_newer(revision: str) -> None:
-    if revision not in {script.revision for script in _scripts().walk_revisions()}:
-        raise DatabaseTrouble(
-            f"the database is at revision {revision}, which this version of Last Word does not "
-            "know: install the newer version again or restore a backup"
-        )
 
 
 def _revision(connection: Connection) -> str | None:

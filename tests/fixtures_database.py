@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -93,13 +94,19 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/data/lastword.db"
 
 
-@pytest.fixture
-def postgresql_url(postgresql_socket: Path) -> Iterator[str]:
-    """The URL of an empty PostgreSQL database."""
+@contextmanager
+def _new_database(postgresql_socket: Path) -> Iterator[str]:
     name = f"t{uuid4().hex}"
     _psql(postgresql_socket, f"CREATE DATABASE {name}")
     yield f"postgresql://lastword@/{name}?host={postgresql_socket}"
     _psql(postgresql_socket, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgresql_url(postgresql_socket: Path) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    with _new_database(postgresql_socket) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -107,6 +114,18 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database, once on SQLite and once on PostgreSQL."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture
+def other_database_url(
+    database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """The URL of another empty database, of the same kind."""
+    if database_url.startswith("sqlite"):
+        yield f"sqlite:///{tmp_path}/other/lastword.db"
+        return
+    with _new_database(request.getfixturevalue("postgresql_socket")) as url:
+        yield url
 
 
 @pytest.fixture
