@@ -4,6 +4,9 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,12 +16,19 @@ from deployments.processes import Child
 from deployments.profile import api_at, client_environment
 from deployments.whereabouts import AlreadyUp, known
 from lastword import runs
+from lastword.health_port import health_port
+from lastword.metrics import metrics
+from lastword.readiness import readiness
 from lastword.services import open_services
 from lastword.settings import Settings
+from lastword.supervisor import keep_watchdog_quiet, tell_supervisor
 from models import Run
 from models.database import Database
 from models.schema import upgrade
 from models.types import now
+
+if TYPE_CHECKING:
+    from deployments.up import Up
 
 NEWS = 2.0
 """Seconds between two looks for runs that ended."""
@@ -89,29 +99,72 @@ async def _serve(
     """Run everything; return the first of our processes that ended by itself."""
     from deployments.up import up as everything  # noqa: PLC0415
 
-    console.print("Starting the worker …" if server else "Starting Prefect's server and a worker …")
     api = server or api_at(host, port)
-    with known(settings.data_dir, api):
-        async with everything(settings.data_dir, host=host, port=port, server=server) as running:
-            console.print(f"[bold green]Last Word is up[/]: {running.ui}")
-            console.print("Due accounts are synced every 30 minutes. Ctrl-C stops everything.")
-            news = asyncio.create_task(_tell_runs(settings, console))
-            try:
-                return await running.until_one_ends()
-            finally:
-                news.cancel()
-                console.print("Stopping …")
-
-
-async def _tell_runs(settings: Settings, console: Console) -> None:
-    """Print one line for each run that ends."""
+    started = asyncio.Event()
     async with Database.open(settings.database) as database:
-        told = max((run.id or 0 for run in await runs.ended_after(database, 0)), default=0)
-        while True:
-            await asyncio.sleep(NEWS)
-            for run in await runs.ended_after(database, told):
-                told = run.id or told
-                console.print(_line(run))
+        with known(settings.data_dir, api):
+            async with _health(settings, database, api, started) as health:
+                what = "the worker" if server else "Prefect's server and a worker"
+                console.print(f"Starting {what} …")
+                async with everything(
+                    settings.data_dir, host=host, port=port, server=server
+                ) as running:
+                    console.print(f"[bold green]Last Word is up[/]: {running.ui}")
+                    console.print("Due accounts are synced every 30 minutes. Ctrl-C stops it all.")
+                    console.print(f"How it does: {health}")
+                    started.set()
+                    try:
+                        return await _attend(running, database, console)
+                    finally:
+                        tell_supervisor("STOPPING=1")
+                        console.print("Stopping …")
+
+
+@asynccontextmanager
+async def _health(
+    settings: Settings, database: Database, api: str, started: asyncio.Event
+) -> AsyncIterator[str]:
+    """Tell over HTTP how we do; yield where."""
+    from deployments.server import answers  # noqa: PLC0415 (imports Prefect: see above)
+
+    async def prefect() -> str | None:
+        return None if await answers(api) else f"no server answers at {api}"
+
+    async def schedule() -> str | None:
+        return None if started.is_set() else "starting"
+
+    more = {"prefect": prefect, "schedule": schedule}
+    async with health_port(
+        settings.health_port,
+        lambda: readiness(settings, database, more),
+        metrics=lambda: metrics(database),
+        host=settings.health_host,
+        setting="LASTWORD_HEALTH_PORT",
+    ) as port:
+        host = settings.health_host
+        yield f"http://{f'[{host}]' if ':' in host else host}:{port}/ready"
+
+
+async def _attend(running: "Up", database: Database, console: Console) -> Child:
+    """Tell what happens until one of our processes ends by itself; return that."""
+    tell_supervisor("READY=1")
+    news = asyncio.create_task(_tell_runs(database, console))
+    watchdog = asyncio.create_task(keep_watchdog_quiet())
+    try:
+        return await running.until_one_ends()
+    finally:
+        news.cancel()
+        watchdog.cancel()
+
+
+async def _tell_runs(database: Database, console: Console) -> None:
+    """Print one line for each run that ends."""
+    told = max((run.id or 0 for run in await runs.ended_after(database, 0)), default=0)
+    while True:
+        await asyncio.sleep(NEWS)
+        for run in await runs.ended_after(database, told):
+            told = run.id or told
+            console.print(_line(run))
 
 
 def _line(run: Run) -> str:

@@ -40,7 +40,8 @@ class LastWord:
             if not name.startswith(("LASTWORD_", "PREFECT_"))
         }
         self.data_dir = data_dir
-        self.environment = {**inherited, "LASTWORD_DATA_DIR": str(data_dir), **settings}
+        ours = {"LASTWORD_DATA_DIR": str(data_dir), "LASTWORD_HEALTH_PORT": "0"}
+        self.environment = {**inherited, **ours, **settings}
 
     async def __call__(self, *arguments: str, stdin: str = "") -> str:
         """Run a command and return what it printed.

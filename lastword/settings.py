@@ -65,6 +65,11 @@ class Settings(BaseSettings):
     xmpp_answer_deadline: float = Field(default=15, gt=0, le=300)
     """Seconds for the server to answer one request within a session."""
 
+    health_port: int = Field(default=8098, ge=0, le=65_535)
+    """Port that tells how `lastword up` does; 0: any that is free."""
+    health_host: str = "127.0.0.1"
+    """Address that it listens at."""
+
     contact: str = ""
     """Address in our User-Agent, for the people who run the servers that we ask."""
     allow_hosts: frozenset[str] = frozenset()
