@@ -15,6 +15,8 @@ from lastword.settings import Settings
 
 KEY_BYTES = 32
 """AES-256."""
+MOUNTS = ("/run/secrets", "/var/run/secrets")
+"""Where Docker, Podman and Kubernetes mount secrets; systemd says where, by a variable."""
 
 
 class KeyTrouble(Systemic):
@@ -83,7 +85,7 @@ def _read(path: Path) -> SecretStr:
     try:
         with path.open("rb") as stream:
             # Asked of the open file, so that nobody can swap it in between.
-            if os.name == "posix" and os.fstat(stream.fileno()).st_mode & 0o077:
+            if os.name == "posix" and os.fstat(stream.fileno()).st_mode & _forbidden(path):
                 raise KeyTrouble(
                     f"the key file {path} is open to others:"
                     f" run `chmod 600 {shlex.quote(str(path))}`"
@@ -98,6 +100,17 @@ def _read(path: Path) -> SecretStr:
         raise KeyTrouble(
             f"the key file {path} cannot be read ({error.strerror}): let this user read it"
         ) from None
+
+
+def _forbidden(path: Path) -> int:
+    """Return the bits of a key file's mode that nobody but its owner may have.
+
+    Secrets that are mounted for us are 0444 or 0440: who may look there was decided outside, and
+    only by processes like this one they are seen. None may be written to by others.
+    """
+    mounts = (*MOUNTS, os.environ.get("CREDENTIALS_DIRECTORY") or MOUNTS[0])
+    is_mounted = any(path.is_relative_to(mount) for mount in mounts)
+    return 0o022 if is_mounted else 0o077
 
 
 def _decode(text: str, origin: str) -> bytes:

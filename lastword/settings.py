@@ -4,9 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from lastword.ping import is_safe
+from lastword.secret_files import FileSettings
 from lastword.span import parse_span
 from lastword.words import is_word
 
@@ -17,10 +18,12 @@ def _default_data_dir() -> Path:
     return Path("~/.local/share/lastword").expanduser()
 
 
-class Settings(BaseSettings):
+class Settings(FileSettings):
     """Built at the start of a command or run, never at import."""
 
     model_config = SettingsConfigDict(env_prefix="LASTWORD_", extra="ignore")
+
+    FROM_FILES = frozenset({"database_url"})
 
     data_dir: Path = Field(default_factory=_default_data_dir)
     """Database, key and Prefect's own files live here."""

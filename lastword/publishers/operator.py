@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from lastword.breaker import Breaker
 from lastword.errors import Deferred, Systemic
@@ -23,6 +23,7 @@ from lastword.publishers.component import Component, NotAccepted
 from lastword.publishers.disco import Disco
 from lastword.publishers.privilege import PrivilegedLine
 from lastword.publishers.shared_status import SharedStatus
+from lastword.secret_files import FileSettings
 from models import Account
 
 _AT_ONCE = 64
@@ -73,12 +74,14 @@ class Gateway(BaseModel):
         return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-class OperatorSettings(BaseSettings):
+class OperatorSettings(FileSettings):
     """What only this publisher needs."""
 
     model_config = SettingsConfigDict(
         env_prefix="LASTWORD_", extra="ignore", hide_input_in_errors=True
     )
+
+    FROM_FILES = frozenset({"operators"})
 
     operators: dict[str, Gateway] = Field(default_factory=dict)
     """XMPP domain → gateway, as JSON object."""

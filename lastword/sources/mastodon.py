@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from lastword.eligibility import Choice, Rules
+from lastword.secret_files import FileSettings
 from lastword.sources import mastodon_address
 from lastword.sources.base import Source
 from lastword.sources.http import GuardedClient
@@ -18,12 +19,14 @@ from lastword.sources.mastodon_visit import Visit
 from models import Account
 
 
-class MastodonSettings(BaseSettings):
+class MastodonSettings(FileSettings):
     """What only this source needs."""
 
     model_config = SettingsConfigDict(
         env_prefix="LASTWORD_", extra="ignore", hide_input_in_errors=True
     )
+
+    FROM_FILES = frozenset({"mastodon_tokens"})
 
     mastodon_tokens: dict[str, SecretStr] = Field(default_factory=dict)
     """Server → access token with the scope `read`, as JSON object."""

@@ -4,8 +4,9 @@ from math import ceil
 from typing import Literal
 
 from pydantic import SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from lastword.secret_files import FileSettings
 from lastword.sources.hosts import parse_url
 
 TOGETHER = 100
@@ -17,12 +18,14 @@ _USER_READ = 0.010
 _POST_READ = 0.005
 
 
-class XSettings(BaseSettings):
+class XSettings(FileSettings):
     """Environment variables `LASTWORD_X_…`."""
 
     model_config = SettingsConfigDict(
         env_prefix="LASTWORD_", extra="ignore", hide_input_in_errors=True
     )
+
+    FROM_FILES = frozenset({"x_token"})
 
     x_token: SecretStr | None = None
     """The app's bearer token."""
