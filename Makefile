@@ -64,7 +64,8 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 lock: $(VENV)/.installed
 	$(BIN)/$(LOCK) $(UPGRADE) pyproject.toml --group dev -o requirements/dev.txt
-	$(BIN)/$(LOCK) $(UPGRADE) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
+	$(BIN)/$(LOCK) $(UPGRADE) pyproject.toml --extra redis -c requirements/dev.txt -o requirements/run.txt
+	echo hatchling | $(BIN)/$(LOCK) $(UPGRADE) - -c requirements/dev.txt -o requirements/build.txt
 	echo uv | $(BIN)/$(LOCK) $(UPGRADE) - -o requirements/uv.txt
 
 clean:

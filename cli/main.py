@@ -30,6 +30,7 @@ app.command("cli.alerts:app", name="alerts", help="Have operators told when it m
 app.command("cli.backup:backup", name="backup", help="Save all but the key, also during a run.")
 app.command("cli.backup:restore", name="restore", help="Put a backup in the database's place.")
 app.command("cli.doctor:doctor", name="doctor", help="Check what a run needs.")
+app.command("cli.completion:completion", name="completion", help="Print a script for your shell.")
 
 
 def run_command(arguments: Sequence[str]) -> int:
