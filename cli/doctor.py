@@ -1,6 +1,7 @@
 """`lastword doctor`: is everything that a run needs there, and does it work?"""
 
 import os
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from rich.markup import escape
 
 from cli.errors import EXIT_FAILED, EXIT_OK
 from cli.output import print_json
+from deployments.exposure import exposure
 from deployments.profile import client_environment
 from deployments.whereabouts import api_in_use
 from lastword import accounts
@@ -46,22 +48,27 @@ async def doctor(
             await accounts.find(database, name)
     async for finding in checkup(settings, name):
         tell(finding)
-    tell(await _prefect(settings))
+    async for finding in _prefect(settings):
+        tell(finding)
     if json:
         print_json([asdict(finding) for finding in findings])
     trouble = any(finding.level is Level.TROUBLE for finding in findings)
     return EXIT_FAILED if trouble else EXIT_OK
 
 
-async def _prefect(settings: Settings) -> Finding:
+async def _prefect(settings: Settings) -> AsyncIterator[Finding]:
     api = api_in_use(settings.data_dir)
     if api is None:
         text = "`lastword up` is not running here, so nothing is scheduled"
-        return Finding("Prefect", Level.WARNING, text)
+        yield Finding("Prefect", Level.WARNING, text)
+        return
     # Prefect reads its environment when it is first imported.
     os.environ.update(client_environment(settings.data_dir / "prefect", api))
     from deployments.server import answers  # noqa: PLC0415
 
-    if await answers(api):
-        return Finding("Prefect", Level.OK, f"its server answers at {api}")
-    return Finding("Prefect", Level.TROUBLE, f"no server answers at {api}: see `lastword up`")
+    if not await answers(api):
+        yield Finding("Prefect", Level.TROUBLE, f"no server answers at {api}: see `lastword up`")
+        return
+    yield Finding("Prefect", Level.OK, f"its server answers at {api}")
+    for text in await exposure(api):
+        yield Finding("Prefect", Level.WARNING, text)
