@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 import httpx
 
@@ -28,6 +29,7 @@ class PrefectAPI:
 
     def __init__(self, api: str) -> None:
         self._http = httpx.AsyncClient(base_url=api, timeout=30, trust_env=False)
+        self._client = str(uuid4())
 
     async def __aenter__(self) -> Self:
         return self
@@ -98,6 +100,8 @@ class PrefectAPI:
                 return rows
 
     async def _call(self, method: str, path: str, **arguments: Any) -> Any:  # noqa: ANN401
+        if method != "GET" and "Prefect-Csrf-Token" not in self._http.headers:
+            await self._fetch_token()
         # Prefect's own client asks again, too, when its SQLite is busy for a moment.
         for _ in range(TRIES):
             reply = await self._http.request(method, path, **arguments)
@@ -106,6 +110,13 @@ class PrefectAPI:
             await asyncio.sleep(EVERY)
         reply.raise_for_status()
         return reply.json()
+
+    async def _fetch_token(self) -> None:
+        """Prove, as the UI does, that no other web page sends what we send."""
+        reply = await self._http.get("/csrf-token", params={"client": self._client})
+        if reply.is_success:  # else the server asks for none
+            token = {"Prefect-Csrf-Token": reply.json()["token"]}
+            self._http.headers.update({**token, "Prefect-Csrf-Client": self._client})
 
 
 def _state(run: Mapping[str, Any]) -> State:

@@ -66,6 +66,9 @@ def server_environment(home: Path, api: str, host: str = "127.0.0.1") -> dict[st
         "PREFECT_SERVER_UI_API_URL": "/api" if host in _ANY else api,
         # Its API starts processes and asks for no password: no other web page may talk to it.
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": api.removesuffix("/api"),
+        # Nor may one send what a browser sends without asking: a POST without a content type is
+        # taken for JSON. Prefect's UI and client fetch the token that this wants.
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
     }
 
 

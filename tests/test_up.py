@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from prefect.flows import Flow, load_flow_from_entrypoint
 
@@ -74,6 +75,8 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
             assert await synced(api, failed, 2) == broken
 
             first = await api.start(DEPLOYMENT, {"which": "all"})
+            assert await from_another_web_page(port) == httpx.codes.FORBIDDEN
+            first = await api.start(DEPLOYMENT)
             async with asyncio.timeout(60):
                 while (await api.state(first)).type != "RUNNING":
                     await asyncio.sleep(0.1)
@@ -116,6 +119,11 @@ async def synced(api: PrefectAPI, flow_run: str, number: int) -> set[str]:
             if len(found) >= number and "choose accounts" in task_runs:
                 return found
             await asyncio.sleep(0.3)
+async def from_another_web_page(port: int) -> int:
+    """Post as any page may, without being asked: no content type. Return the answer's code."""
+    async with httpx.AsyncClient(trust_env=False) as browser:
+        url = f"http://127.0.0.1:{port}/api/flow_runs/filter"
+        return (await browser.post(url, content=b'{"limit": 1}')).status_code
 
 
 def contents(directory: Path) -> dict[Path, bytes]:
