@@ -61,6 +61,9 @@ def server_environment(home: Path, api: str, host: str = "127.0.0.1") -> dict[st
     return {
         **client_environment(home, api),
         **_RETENTION,
+        # Prefect would write the UI's files into its own package, which may be read-only, and is
+        # shared by all that run from one installation.
+        "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),
         # The UI runs in a browser and asks this address: the default names port 4200. Where the
         # server listens everywhere, it is the one that the browser has the UI from.
         "PREFECT_SERVER_UI_API_URL": "/api" if host in _ANY else api,

@@ -1,5 +1,6 @@
 """Everything that can be set, by environment variables named `LASTWORD_…`."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -119,7 +120,13 @@ class Settings(FileSettings):
 
     def paths(self) -> dict[str, Path]:
         """Return the paths that are set, absolute, by environment variable."""
+        files = {
+            name: Path(value).expanduser().absolute()
+            for name, value in os.environ.items()
+            if name.startswith("LASTWORD_") and name.endswith("_FILE") and value
+        }
         named = {
+            **files,
             "LASTWORD_DATA_DIR": self.data_dir,
             "LASTWORD_KEY_FILE": self.key_file,
             "LASTWORD_CA_FILE": self.ca_file,

@@ -12,7 +12,7 @@ from deployments.profile import server_environment
 from tests.fixtures_cli import Lastword
 
 DEPLOYMENTS = Path(__file__).parent.parent / "deployments"
-OF_THE_PLACE = {"PREFECT_HOME", "PREFECT_API_URL", "PREFECT_SERVER_CORS_ALLOWED_ORIGINS"}
+OF_THE_PLACE = {"PREFECT_API_URL", "PREFECT_SERVER_CORS_ALLOWED_ORIGINS"}
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def services() -> dict[str, Any]:
 
 
 def test_prefect_runs_with_our_profile(services: dict[str, Any]) -> None:
-    ours = server_environment(Path("/tmp"), "http://prefect:4200/api", "0.0.0.0")  # noqa: S104, S108
+    ours = server_environment(Path("/tmp/prefect"), "http://prefect:4200/api", "0.0.0.0")  # noqa: S104, S108
     theirs = services["prefect"]["environment"]
     wanted = {name: value for name, value in ours.items() if name not in OF_THE_PLACE}
     assert {name: theirs.get(name) for name in wanted} == wanted

@@ -81,6 +81,15 @@ def test_a_key_that_is_mounted_may_be_read_by_others(
         read_key(settings)
 
 
+def test_flow_runs_find_them_from_a_directory_of_their_own(
+    secret: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(secret.parent)
+    secret.write_text(URL)
+    monkeypatch.setenv("LASTWORD_DATABASE_URL_FILE", "secret")
+    assert Settings().paths()["LASTWORD_DATABASE_URL_FILE"] == secret
+
+
 def test_systemds_credentials_are_mounted(secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     create_key(secret)
     secret.chmod(0o440)
