@@ -47,6 +47,20 @@ class PrefectAPI:
         found: dict[str, Any] = await self._call("GET", f"/deployments/name/{name}")
         return found
 
+    async def scheduled(self, deployment: str, deadline: float) -> int:
+        """Return how many runs the schedule has laid out, once there are any."""
+        found = await self.deployment(deployment)
+        wanted = {
+            "deployments": {"id": {"any_": [found["id"]]}},
+            "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+        }
+        async with asyncio.timeout(deadline):
+            while True:
+                runs = await self._call("POST", "/flow_runs/filter", json=wanted)
+                if number := sum(run["auto_scheduled"] for run in runs):
+                    return int(number)
+                await asyncio.sleep(EVERY)
+
     async def start(self, deployment: str, parameters: Mapping[str, Any] | None = None) -> str:
         """Start a run of a deployment and return its id."""
         found = await self.deployment(deployment)

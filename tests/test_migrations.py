@@ -127,7 +127,7 @@ async def test_making_a_table_anew_keeps_what_refers_to_it(
     async with database.session() as session:
         assert len((await session.exec(select(LedgerEntry))).all()) == 1
         connection = await session.connection()
-        assert (await connection.execute(text("SELECT colour FROM account"))).all() == [(None,)]
+        assert (await connection.scalars(text("SELECT colour FROM account"))).all() == [None]
 
 
 async def test_foreign_keys_hold_after_an_upgrade(database: Database) -> None:

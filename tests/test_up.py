@@ -75,6 +75,7 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
             assert await synced(api, failed, 2) == broken
 
             first = await api.start(DEPLOYMENT, {"which": "all"})
+            assert await api.scheduled(DEPLOYMENT, deadline=60)
             assert await from_another_web_page(port) == httpx.codes.FORBIDDEN
             first = await api.start(DEPLOYMENT)
             async with asyncio.timeout(60):
