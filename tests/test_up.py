@@ -65,6 +65,9 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
             assert form.keys() == {"which", "accounts", "force", "dry_run"}
             assert all(field["description"] for field in form.values())
 
+            assert await api.scheduled(DEPLOYMENT, deadline=60)
+            assert await from_another_web_page(port) == httpx.codes.FORBIDDEN
+
             names = [person.name for person in crowd if not person.silent]
             named = await api.start(DEPLOYMENT, {"accounts": names, "force": True})
             assert (await api.end(named, deadline=60)).message.startswith("1 Published, 2 Failed")
@@ -75,9 +78,6 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
             assert await synced(api, failed, 2) == broken
 
             first = await api.start(DEPLOYMENT, {"which": "all"})
-            assert await api.scheduled(DEPLOYMENT, deadline=60)
-            assert await from_another_web_page(port) == httpx.codes.FORBIDDEN
-            first = await api.start(DEPLOYMENT)
             async with asyncio.timeout(60):
                 while (await api.state(first)).type != "RUNNING":
                     await asyncio.sleep(0.1)
@@ -120,6 +120,8 @@ async def synced(api: PrefectAPI, flow_run: str, number: int) -> set[str]:
             if len(found) >= number and "choose accounts" in task_runs:
                 return found
             await asyncio.sleep(0.3)
+
+
 async def from_another_web_page(port: int) -> int:
     """Post as any page may, without being asked: no content type. Return the answer's code."""
     async with httpx.AsyncClient(trust_env=False) as browser:
