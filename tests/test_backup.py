@@ -74,7 +74,8 @@ class _Login:
     async def current(self) -> str | None:
         return self.server.shown.get(self.jid)
 
-    async def set(self, status: str | None) -> Confirmation:
+    async def set(self, status: str | None, post: Post | None = None) -> Confirmation:
+        del post
         self.server.shown[self.jid] = status
         self.server.sets[self.jid] += 1
         if self.server.after_set:
