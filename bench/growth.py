@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.growth_sizes import EVENTS, RUNS, grow_old, rows, settled, sizes, vacuumed
+from bench.growth_sizes import DAYS_AGO, EVENTS, RUNS, grow_old, rows, settled, sizes, vacuumed
 from deployments.profile import EVENT_DAYS, RUN_DAYS, client_environment
 from deployments.temporary import temporary_server
 from lastword.secrets import Keyring
@@ -27,7 +27,7 @@ from models.database import Database
 RUNS_A_DAY = 48
 FEW, MANY = 4, 200
 MANY_RUNS = 8
-LEDGER_DAYS = 90
+LEDGER_DAYS: int = Settings.model_fields["retention"].default.days
 MB = 1_000_000
 
 
@@ -174,7 +174,7 @@ def _show(report: Report, accounts: int, posts: float, failing: float) -> Iterat
     worst = accounts * RUNS_A_DAY * report.ledger_row
     yield f"  Our ledger at worst, a row per account and run: {worst / MB:.1f} MB a day"
     yield (
-        f"All made {8} days old and removed by Prefect: {report.is_vacuumed}."
+        f"All made {DAYS_AGO} days old and removed by Prefect: {report.is_vacuumed}."
         f" File before {report.full / MB:.1f} MB, after {report.vacuumed / MB:.1f} MB, of which"
         f" {report.free / MB:.1f} MB free; with the same runs again {report.again / MB:.1f} MB."
     )
