@@ -62,6 +62,10 @@ class ChatServer:
     async def session(self, account: Account) -> AsyncIterator["_Login"]:
         yield _Login(self, account.jid)
 
+    async def stands(self, account: Account) -> bool:
+        del account
+        return True
+
     async def close(self) -> None:
         pass
 

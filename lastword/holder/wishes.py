@@ -92,7 +92,7 @@ def _wish(account: Account, held: Held | None) -> Wish:
 
 async def make_rows(session: AsyncSession, account_id: int | None = None) -> None:
     """Make the row of an account, or of all that are to have one; those there are stay."""
-    chosen: Select[tuple[int, None]] = select(Account.id, literal(None)).where(  # type: ignore[assignment]
+    chosen: Select[tuple[int, None]] = select(Account.id, literal(None)).where(
         Account.publisher == PUBLISHER if account_id is None else col(Account.id) == account_id,
     )
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
