@@ -12,6 +12,7 @@ def tell_supervisor(message: str) -> None:
         if address.startswith("@"):  # of the abstract namespace
             address = f"\0{address[1:]}"
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.setblocking(False)  # a supervisor that does not listen must not hold us up
             out.sendto(message.encode(), address)
 
 

@@ -83,5 +83,5 @@ def test_a_port_that_is_taken(ready: Lastword, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("LASTWORD_HOLD_HEALTH_PORT", str(port))
         ended = ready("hold")
     assert (ended.code, ended.out) == (2, "")
-    assert f"port {port} for health is not to be had (" in ended.err
+    assert f"nothing can answer for health at 127.0.0.1, port {port} (" in ended.err
     assert "LASTWORD_HOLD_HEALTH_PORT" in ended.err

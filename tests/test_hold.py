@@ -236,10 +236,10 @@ async def test_health_port(holding: Holding, person: str) -> None:
     await holding.add(person)
     async with holding.running() as (holder, port):
         await _up(holder, 1)
-        assert await _get(port, "/health") == (200, '{"alive": true}')
+        assert await _get(port, "/health") == (200, '{"alive":true}')
         code, body = await _get(port, "/ready")
         assert code == 200
-        assert body == '{"ready": true, "trouble": null, "wanted": 1, "up": 1}'
+        assert body == '{"ready":true,"trouble":null,"wanted":1,"up":1}'
         assert person not in body
         assert DOMAIN not in body
         assert (await _get(port, "/else"))[0] == 404

@@ -10,15 +10,14 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from lastword.errors import LastWordError, Rejected
+from lastword.health_port import health_port
 from lastword.holder.changes import tell_changes
-from lastword.holder.health_port import health_port
 from lastword.holder.heartbeat import Heartbeat
 from lastword.holder.keeper import Keeper
 from lastword.holder.lock import hold_lock
 from lastword.holder.notes import Notes
 from lastword.holder.pace import Pace
 from lastword.holder.settings import HoldSettings
-from lastword.holder.supervisor import keep_watchdog_quiet, tell_supervisor
 from lastword.holder.wishes import Wish, forget_others, make_rows, wishes
 from lastword.jid import domain_of
 from lastword.publishers.dns import Directory
@@ -27,6 +26,7 @@ from lastword.publishers.login import server_addresses
 from lastword.record import quarantine
 from lastword.secrets import Keyring
 from lastword.settings import Settings
+from lastword.supervisor import keep_watchdog_quiet, tell_supervisor
 from models import Account
 from models.database import Database
 from models.errors import DatabaseTrouble
@@ -101,7 +101,9 @@ class Holder:
         _allow_many_files()
         async with (
             hold_lock(self._database),
-            health_port(self._own.hold_health_port, self._ready) as port,
+            health_port(
+                self._own.hold_health_port, self._ready, setting="LASTWORD_HOLD_HEALTH_PORT"
+            ) as port,
             self._alive(),
         ):
             await self._notes.begin()
