@@ -29,6 +29,7 @@ app.command("cli.why:why", name="why", help="Tell what happened to an account, a
 app.command("cli.alerts:app", name="alerts", help="Have operators told when it matters.")
 app.command("cli.backup:backup", name="backup", help="Save all but the key, also during a run.")
 app.command("cli.backup:restore", name="restore", help="Put a backup in the database's place.")
+app.command("cli.report:report", name="report", help="Write a page of how it went lately.")
 app.command("cli.doctor:doctor", name="doctor", help="Check what a run needs.")
 app.command("cli.completion:completion", name="completion", help="Print a script for your shell.")
 

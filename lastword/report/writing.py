@@ -1,0 +1,37 @@
+"""Writes the report to its file: whoever reads it meets the old page or the new one, whole."""
+
+import os
+from pathlib import Path
+
+from lastword.report.page import page
+from lastword.report.reading import report_on
+from models.database import Database
+from models.types import now
+
+
+async def write_report(database: Database, path: Path) -> None:
+    """Write the page.
+
+    Args:
+        database: ours.
+        path: the file; what is there is replaced.
+
+    Raises:
+        DatabaseTrouble: our tables cannot be read.
+        OSError: the file cannot be written.
+    """
+    replace(path, page(await report_on(database, now())))
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a text file in one step; nothing is left beside it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
