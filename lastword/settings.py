@@ -35,6 +35,9 @@ class Settings(FileSettings):
     key_file: Path | None = None
     """None: `key` in the data directory."""
 
+    report: Path | None = None
+    """After each run the page of `lastword report` is written there; None: nowhere."""
+
     max_age: timedelta = Field(default=timedelta(days=30), gt=timedelta())
     """A post older than this is not published, unless its account says otherwise."""
     opt_out_tag: str = "nostatus"
@@ -113,7 +116,7 @@ class Settings(FileSettings):
             raise ValueError("it must be https, or on this machine")
         return url
 
-    @field_validator("data_dir", "key_file", "ca_file")
+    @field_validator("data_dir", "key_file", "ca_file", "report")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None
@@ -130,6 +133,7 @@ class Settings(FileSettings):
             "LASTWORD_DATA_DIR": self.data_dir,
             "LASTWORD_KEY_FILE": self.key_file,
             "LASTWORD_CA_FILE": self.ca_file,
+            "LASTWORD_REPORT": self.report,
         }
         return {name: path for name, path in named.items() if path}
 

@@ -20,6 +20,7 @@ from models import OutcomeKind
 from models.errors import DatabaseTrouble
 from models.types import now
 from tasks.choose_accounts import Chosen
+from tasks.leave_page import leave_page
 from tasks.tell_operators import tell_operators
 
 SLOWEST = 5
@@ -58,6 +59,7 @@ async def report_run(chosen: Chosen, seen: dict[str, int], seconds: float) -> Ve
         )
         await _forget()
         await tell_operators(services, chosen.run_id, ended, judged)
+        await leave_page(services.database, services.settings.report)
     try:
         page = summary(ended, judged, seen, seconds, around)
         await acreate_markdown_artifact(key="sync-summary", markdown=page, description="The run")

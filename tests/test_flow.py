@@ -81,6 +81,8 @@ def query(lastword: LastWord, sql: str) -> list[tuple[object, ...]]:
 
 async def test_two_runs_and_a_rerun_of_what_failed(scene: Stage, api: PrefectAPI) -> None:
     crowd = {person.name: person for person in people(CROWD)}
+    report = scene.directory / "report.html"
+    scene.lastword.environment["LASTWORD_REPORT"] = str(report)
 
     first = await run(scene.lastword)
     assert (first["state"], first["code"]) == ("Degraded", 3)
@@ -96,7 +98,10 @@ async def test_two_runs_and_a_rerun_of_what_failed(scene: Stage, api: PrefectAPI
     assert failures.keys() == {name for name, person in crowd.items() if person.broken}
     assert artifacts["sync-progress"] == 100
     await check_contact(scene)
+    assert "accounts edit chandra" in report.read_text()
 
+    # A page that cannot be written costs the run nothing.
+    scene.lastword.environment["LASTWORD_REPORT"] = str(scene.directory / "missing" / "report.html")
     changed = "alice"
     scene.site.change_post(changed, "Something new")
     second = await run(scene.lastword)
