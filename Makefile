@@ -6,6 +6,7 @@
 #   make test            the tests                      TESTS=tests/test_sync.py for some
 #   make alerts          the alerts, on a real Prefect server, worker and webhook: 4 minutes
 #   make check           lint, types, direction of imports
+#   make screenshots     the pictures of docs/images/, of the real UI; fails if it lacks a text
 #   make bench           the measurements of bench/   NAME=logins for one     JSON=1 for figures
 #   make month           thirty days of 800 accounts: nobody lost, nobody tried too often (an hour)
 
@@ -16,7 +17,7 @@ PEOPLE ?= 25
 TESTS ?= tests
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test alerts check bench month format lock clean
+.PHONY: help install demo test alerts check screenshots bench month format lock clean
 
 help:
 	@sed -n 's/^#  //p' Makefile
@@ -40,6 +41,11 @@ check: $(VENV)/.installed
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+screenshots: $(VENV)/.installed
+	@scripts/install-debian prosody prosody-modules chromium pngquant fonts-dejavu-core \
+		fonts-noto-color-emoji
+	@$(BIN)/python -m demo.screenshots docs/images
 
 BENCHES := silent_host logins operator hold
 bench: $(VENV)/.installed

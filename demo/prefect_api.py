@@ -104,6 +104,11 @@ class PrefectAPI:
         found = await self._all("/artifacts/filter", flow_run)
         return {artifact["key"]: artifact["data"] for artifact in found}
 
+    async def artifact_ids(self, flow_run: str) -> dict[str, str]:
+        """Return where in the UI a flow run's artifacts are: key → id."""
+        found = await self._all("/artifacts/filter", flow_run)
+        return {artifact["key"]: artifact["id"] for artifact in found}
+
     async def _all(self, path: str, flow_run: str) -> list[Any]:
         rows: list[Any] = []
         wanted = {"flow_runs": {"id": {"any_": [flow_run]}}, "limit": PAGE}
