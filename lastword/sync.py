@@ -7,6 +7,7 @@ from lastword.errors import Gone, LoginRefused, Rejected
 from lastword.lingering import lingers_until
 from lastword.outcome import Outcome
 from lastword.post import Post
+from lastword.publishers.base import MIXED
 from lastword.services import Services
 from lastword.status import status_of
 from models import Account, Health, OutcomeKind
@@ -57,7 +58,7 @@ async def sync(
         if shown == status and not force:
             reason = "the server has it already" if status else f"cleared already: {why}"
             return Outcome(OutcomeKind.UNCHANGED, _noting(reason, choice), post, status)
-        if not status and shown not in ("", account.published_status):
+        if not status and shown not in ("", account.published_status, MIXED):
             # Somebody has set it by hand since, and theirs it stays.
             return Outcome(OutcomeKind.SKIPPED, f"not ours any more: {why}", status="")
         if dry_run:

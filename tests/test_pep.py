@@ -3,7 +3,7 @@
 import pytest
 
 from lastword.errors import Deferred
-from lastword.publishers.base import Confirmation
+from lastword.publishers.base import MIXED, Confirmation
 from lastword.publishers.operator import Operator
 from tests.fixtures_operator import Governed, operating
 from tests.fixtures_pep import (
@@ -62,7 +62,7 @@ async def test_what_one_node_has_already_is_not_told_again(
         assert await follower.told_of(subscriber) == [Told("tune", TEA.text)]
         row.pep = "tune"
         async with publisher.session(row) as session:
-            assert await session.current() is None, "something is left to be taken back"
+            assert await session.current() is MIXED, "something is left to be taken back"
         await publish(publisher, row, TEA)
         assert await follower.told_of(subscriber) == [Told("activity", None)]
     assert row.pep_memory == {"asked": "tune", "held": {"tune": "presence"}}
@@ -81,6 +81,24 @@ async def test_words_of_the_user_are_left_where_we_leave(
             f"<pubsub xmlns='{PUBSUB}'><items node='{ACTIVITY}'/></pubsub>"
         )
     assert row.pep_memory == {"asked": "tune", "held": {"tune": "presence"}}
+
+
+async def test_ours_are_cleared_where_the_user_has_changed_the_others(
+    pep_server: Governed, publisher: Publisher, subscriber: str
+) -> None:
+    row = wanting(subscriber, "activity,tune")
+    await publish(publisher, row, TEA)
+    async with Device(pep_server, subscriber) as phone:
+        await is_at_lunch(phone)
+        async with publisher.session(row) as session:
+            assert await session.current() is MIXED
+            await session.set(None)
+        tune = f"<pubsub xmlns='{PUBSUB}'><items node='http://jabber.org/protocol/tune'/></pubsub>"
+        assert TEA.text not in await phone.ask(tune)
+        assert "At lunch" in await phone.ask(
+            f"<pubsub xmlns='{PUBSUB}'><items node='{ACTIVITY}'/></pubsub>"
+        )
+    assert row.pep_memory == {"asked": "activity,tune", "held": {}}
 
 
 async def test_words_that_were_there_before_us_are_not_taken_back(

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, fromstring, tostring
 import pytest
 
 from demo.contact import Contact
-from lastword.publishers.base import Confirmation
+from lastword.publishers.base import MIXED, Confirmation
 from lastword.publishers.login import Login
 from lastword.publishers.shared_status import changed
 from tests.fixtures_operator import PEOPLE, Governed
@@ -124,6 +124,37 @@ async def test_login_uses_it_and_shows_no_device_of_its_own(
         assert await session.current() == "Out for tea"
         assert await session.set(None) == SHARED
         assert await session.current() is None
+
+
+async def test_words_that_the_server_cut_are_still_ours(
+    governed: Governed, login: Login, person: str
+) -> None:
+    row = account(person)
+    row.published_status = "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{WOMAN}" * 200
+    async with login.session(row) as session:
+        await session.current()
+        await session.set(row.published_status)
+        assert await session.current() == row.published_status
+
+
+async def test_the_users_own_words_are_not_cleared_with_ours(
+    governed: Governed, login: Login, person: str
+) -> None:
+    row = account(person)
+    row.pep = "activity"
+    async with login.session(row) as session:
+        await session.current()
+        await session.set("Out for tea")
+    row.published_status = "Out for tea"
+    async with Device(governed, person) as phone:
+        await phone.ask(state("<status>At lunch</status>"), kind="set")
+        async with login.session(row) as session:
+            assert await session.current() is MIXED
+            await session.set(None)
+        assert "At lunch" in await phone.ask(state(""))
+        activity = "<items node='http://jabber.org/protocol/activity'/>"
+        pubsub = f"<pubsub xmlns='http://jabber.org/protocol/pubsub'>{activity}</pubsub>"
+        assert "Out for tea" not in await phone.ask(pubsub)
 
 
 async def test_activity_of_before_is_retracted(

@@ -13,7 +13,7 @@ from lastword.eligibility import Choice, Rules
 from lastword.errors import Gone, Rejected
 from lastword.outcome import Outcome
 from lastword.post import Post
-from lastword.publishers.base import Confirmation, Publisher
+from lastword.publishers.base import MIXED, Confirmation, Mixed, Publisher
 from lastword.services import Services
 from lastword.settings import Settings
 from lastword.sources.base import Source
@@ -50,7 +50,7 @@ class OnePost(Source):
 class Memory(Publisher):
     """A publisher whose server is a variable; counts its sessions."""
 
-    shown: str | None = None
+    shown: str | Mixed | None = None
     post: Post | None = None
     sessions: int = 0
     sets: list[str | None] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Memory(Publisher):
         self.sessions += 1
         yield self
 
-    async def current(self) -> str | None:
+    async def current(self) -> str | Mixed | None:
         return self.shown
 
     async def set(self, status: str | None, post: Post | None = None) -> Confirmation:
@@ -241,6 +241,14 @@ async def test_what_is_cleared_already_is_not_cleared_again(world: World) -> Non
     assert (await world.sync()).kind is OutcomeKind.SKIPPED
     assert world.publisher.sessions == 1
     assert world.publisher.sets == []
+
+
+async def test_what_is_left_in_some_place_is_cleared(world: World) -> None:
+    stands(world)
+    world.source.post, world.publisher.shown = None, MIXED
+    outcome = await world.sync()
+    assert (outcome.kind, outcome.status) == (OutcomeKind.PUBLISHED, "")
+    assert world.publisher.sets == [None]
 
 
 async def test_words_that_are_not_ours_are_not_cleared(world: World) -> None:

@@ -3,7 +3,8 @@
 import re
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from enum import Enum, auto
+from typing import Final, Protocol
 
 from lastword.errors import Defect
 from lastword.post import Post
@@ -11,6 +12,16 @@ from models import Account
 
 # XML 1.0, section 2.2: servers end the stream at anything else.
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Mixed(Enum):
+    """What `Session.current` says where no one text tells how things stand."""
+
+    MIXED = auto()
+
+
+MIXED: Final = Mixed.MIXED
+"""Its places differ, or hold something that is to be taken back: only setting puts it right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +41,8 @@ class Confirmation:
 class Session(Protocol):
     """One account's way to its status; `current` comes before `set`."""
 
-    async def current(self) -> str | None:
-        """Return the status that the server has for the account, or None."""
+    async def current(self) -> str | Mixed | None:
+        """Return the status that the server has for the account; None: none; or `MIXED`."""
         ...
 
     async def set(self, status: str | None, post: Post | None = None) -> Confirmation:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from lastword.post import Post
 from lastword.publishers import pep
+from lastword.publishers.base import MIXED, Mixed
 from lastword.publishers.line import Line
 from lastword.publishers.pubsub import PRESENCE
 from lastword.publishers.shared_status import SharedStatus
@@ -61,18 +62,28 @@ class Carriers:
         """Whether the server keeps a shared status."""
         return self._shared is not None
 
-    async def current(self) -> str | None:
-        """Return the text that all of them hold; None where they differ, or one is to be left.
+    @property
+    def is_settled(self) -> bool:
+        """Whether the status was last published for the present choice of PEP."""
+        return self._asked_before == self._account.pep
+
+    async def current(self) -> str | Mixed | None:
+        """Return the text that all of them hold; MIXED where they differ, or one is to be left.
 
         Raises:
             LastWordError: the server did not say.
         """
         if self._shared:
-            self._texts[SharedStatus.NAME] = await self._shared.current()
+            text = await self._shared.current()
+            ours = self._account.published_status
+            is_ours = ours and text == self._shared.as_kept(ours)
+            self._texts[SharedStatus.NAME] = ours if is_ours else text
         for name, node in (self._wanted | self._left).items():
             self._texts[name] = await node.current()
         texts = set(self._texts.values())
-        if self._left or len(texts) != 1:
+        if self._left or len(texts) > 1:
+            return MIXED
+        if not texts:
             return None
         (text,) = texts
         # Only what we have put there ourselves is ever taken back.
@@ -99,7 +110,8 @@ class Carriers:
         """
         held = Held()
         if self._shared:
-            await self._shared.set(status)
+            if status is not None or not self._is_theirs(SharedStatus.NAME):
+                await self._shared.set(status)
             held.carriers.append(SharedStatus.NAME)
         try:
             if status is None:
@@ -137,14 +149,16 @@ class Carriers:
             held.carriers.append(pep.NAME)
 
     async def _clear(self, nodes: dict[str, pep.Kept]) -> None:
-        ours = self._account.published_status
         for name, node in nodes.items():
-            text = self._texts.get(name)
-            # Somebody has set it by hand since, and theirs it stays.
-            if not (text and ours and text != ours):
+            if not self._is_theirs(name):
                 await node.clear()
                 self._texts[name] = None
             self._holding.pop(name, None)
+
+    def _is_theirs(self, name: str) -> bool:
+        """Return whether somebody has set other words by hand since: theirs they stay."""
+        text, ours = self._texts.get(name), self._account.published_status
+        return bool(text and ours and text != ours)
 
     def _remember(self, holding: dict[str, str], asked: str | None = None) -> None:
         asked = self._account.pep if asked is None else asked

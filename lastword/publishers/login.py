@@ -12,7 +12,7 @@ from lastword.lingering import Lingering
 from lastword.pace import Pace
 from lastword.post import Post
 from lastword.publishers import presence
-from lastword.publishers.base import Confirmation, Publisher, check_xml
+from lastword.publishers.base import MIXED, Confirmation, Mixed, Publisher, check_xml
 from lastword.publishers.carriers import Carriers
 from lastword.publishers.client import Client
 from lastword.publishers.disco import Disco
@@ -47,8 +47,8 @@ class LoginSession:
         self._presence = shown
         self._status = shown.status
 
-    async def current(self) -> str | None:
-        """Return the text that the server holds, or None.
+    async def current(self) -> str | Mixed | None:
+        """Return the text that the server holds. See `Session.current`.
 
         Raises:
             Transient: the server did not answer, or cannot just now.
@@ -58,11 +58,15 @@ class LoginSession:
             self._carriers = Carriers(self._line, self._account, has_shared=True)
         is_held = bool((self._account.pep_memory or {}).get("held"))
         text = await self._carriers.current()
-        if self._carriers.is_shared:
-            self._status = None  # nothing for our presence to stay behind with
-        else:
-            self._status = text if is_held else text or self._presence.status
-        return text or self._status
+        # Words for our presence to stay behind with: those of PEP, where it has some.
+        self._status = None
+        if text is MIXED or self._carriers.is_shared:
+            return text
+        if not text and not is_held and self._presence.status:
+            # A server may have no PEP; but one that was not asked yet, for this choice, is asked.
+            text = self._presence.status if self._carriers.is_settled else MIXED
+        self._status = None if text is MIXED else text
+        return text
 
     async def set(self, status: str | None, post: Post | None = None) -> Confirmation:
         """Set the status, or clear it with None; return once the server has confirmed.

@@ -17,7 +17,7 @@ from lastword.errors import Deferred, Systemic
 from lastword.jid import domain_of
 from lastword.post import Post
 from lastword.publishers import privilege, pubsub
-from lastword.publishers.base import Confirmation, Publisher, check_xml
+from lastword.publishers.base import Confirmation, Mixed, Publisher, check_xml
 from lastword.publishers.carriers import Carriers
 from lastword.publishers.component import Component, NotAccepted
 from lastword.publishers.disco import Disco
@@ -100,8 +100,8 @@ class OperatorSession:
         has_shared, has_pep = (it in namespaces for it in (SharedStatus.NS, pubsub.NS))
         self._carriers = Carriers(line, account, has_shared=has_shared, has_pep=has_pep)
 
-    async def current(self) -> str | None:
-        """Return the text that the server holds, or None.
+    async def current(self) -> str | Mixed | None:
+        """Return the text that the server holds. See `Session.current`.
 
         Raises:
             LastWordError: see `PrivilegedLine.ask`.

@@ -43,6 +43,11 @@ class SharedStatus:
         text = self._state.findtext(_STATUS) or ""
         return unicodedata.normalize("NFC", text.strip()) or None
 
+    def as_kept(self, status: str) -> str:
+        """Return what the server makes of a text that we set; `current` comes before."""
+        longest = _MOST if self._state is None else _limit(self._state, "status-max", _MOST)
+        return unicodedata.normalize("NFC", _cut(status, longest).strip())
+
     async def set(self, status: str | None) -> None:
         """Set the text, or clear it with None; return once the server has confirmed.
 
