@@ -76,7 +76,7 @@ async def _outcome(
     if trouble and account.health is not Health.NEEDS_OWNER:
         return _stopped(trouble)
     try:
-        return await sync(account, services, force=force, dry_run=dry_run)
+        return await _synced(account, services, force=force, dry_run=dry_run)
     except Transient as error:
         if not last:
             raise
@@ -90,6 +90,15 @@ async def _outcome(
         raise
     except Exception as error:  # noqa: BLE001 (one account's surprise must not become another's)
         return Outcome.of_error(defect(error))
+
+
+async def _synced(account: Account, services: Services, *, force: bool, dry_run: bool) -> Outcome:
+    outcome = await sync(account, services, force=force, dry_run=dry_run)
+    if not dry_run:  # what was another publisher's comes down once the new one has shown its own
+        for name, publisher in services.publishers.items():
+            if name != account.publisher:
+                await publisher.withdraw(account)
+    return outcome
 
 
 def _stopped(trouble: Systemic) -> Outcome:

@@ -1,10 +1,12 @@
 """Recording an outcome: on the account for the latest run, in the ledger for history."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from lastword.errors import LoginRefused, Rejected
 from lastword.health import Prognosis, health_after
 from lastword.outcome import Outcome
+from lastword.publishers.pep import UNSETTLED
 from models import Account, Health, LedgerEntry, OutcomeKind
 from models.database import Database
 from models.types import now
@@ -41,12 +43,10 @@ async def record(
         # One that was paused when its turn came was not tried: it stands as it stood.
         is_current = account.edited_at == synced.edited_at and synced.active
         if account.jid == synced.jid:  # what a server holds, it holds whatever people want since
-            account.pep_memory = synced.pep_memory
+            account.session_memory = synced.session_memory
+            account.pep_memory = _held(account, synced)
         if is_current:
             _remember(account, synced, outcome)
-        if (account.jid, account.publisher) == (synced.jid, synced.publisher):
-            # Whatever else was edited meanwhile: what the server keeps is to be found again.
-            account.session_memory = synced.session_memory
         account.last_run_id = run_id
         account.last_outcome = outcome.kind
         if synced.active:
@@ -91,6 +91,14 @@ def _remember(account: Account, synced: Account, outcome: Outcome) -> None:
     account.health = prognosis.health
     account.failures = prognosis.failures
     account.due_at = prognosis.due_at
+
+
+def _held(account: Account, synced: Account) -> dict[str, Any] | None:
+    """Return what of PEP holds our words; one whose publisher changed meanwhile looks anew."""
+    memory = synced.pep_memory
+    if account.publisher == synced.publisher:
+        return memory
+    return {**(memory or {}), "asked": UNSETTLED}
 
 
 def _repeats(outcome: Outcome, kind: OutcomeKind | None, reason: str | None) -> bool:

@@ -4,6 +4,7 @@ from pydantic import SecretStr
 
 from lastword.errors import LoginRefused
 from lastword.jid import domain_of
+from lastword.publishers.pep import UNSETTLED
 from lastword.secrets import Keyring
 from lastword.usage import UsageError
 from lastword.wiring import WITHOUT_PASSWORD, Wiring
@@ -64,12 +65,14 @@ def rewire(
     if changed & {"source", *_RULES}:
         # What was chosen by other rules must not be chosen again because nothing new is there.
         account.source_memory = {}
-    if changed & {"jid", "publisher"}:
-        account.session_memory = None
-    if changed & {"source", "jid", "publisher"}:
-        account.published_status = account.published_post_id = account.published_at = None
+    if "source" in changed:
+        account.published_post_id = None
+    if "publisher" in changed:
+        # What stands on the server is ours still: the new publisher is to look, and replaces it.
+        account.pep_memory = {**(account.pep_memory or {}), "asked": UNSETTLED}
     if "jid" in changed:
-        account.pep_memory = None
+        account.published_status = account.published_post_id = account.published_at = None
+        account.session_memory = account.pep_memory = None
     if changed & {"source", "jid", "publisher", "secret", "pep", *_RULES}:
         account.edited_at = now()
     if changed & {"jid", "publisher", "secret"} or (

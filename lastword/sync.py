@@ -42,13 +42,13 @@ async def sync(
     post, status, why = choice.post, status_for(account, choice.post), choice.why
     if post and not status:
         why = "the newest post has no text"
-    if not status and not account.published_status:
+    publisher = services.publishers[account.publisher]
+    if not status and not account.published_status and await publisher.stands(account):
         return Outcome(OutcomeKind.SKIPPED, why, post=post)
     is_as_wanted = (account.pep_memory or {}).get("asked", "") == account.pep
     is_ending = ends_soon(
         lingers_until(account), now=now(), until_next_run=services.settings.linger
     )
-    publisher = services.publishers[account.publisher]
     stays = status == account.published_status and is_as_wanted and not is_ending
     if stays and not force and await publisher.stands(account):
         return Outcome(OutcomeKind.UNCHANGED, _noting("nothing new", choice), post=post)

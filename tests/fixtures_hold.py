@@ -17,6 +17,7 @@ from lastword.eligibility import Choice, Rules
 from lastword.holder.service import Holder
 from lastword.holder.settings import HoldSettings
 from lastword.post import Post
+from lastword.publishers.base import Mixed
 from lastword.publishers.hold import Hold
 from lastword.runs import AccountRef
 from lastword.secrets import Keyring
@@ -118,7 +119,9 @@ class Holding:
         """Do what a run does; return the carrier."""
         async with self.publisher(deadline) as hold, hold.session(account) as session:
             await session.current()
-            return (await session.set(status)).carrier
+            carrier = (await session.set(status)).carrier
+        account.published_status = status
+        return carrier
 
     async def run(self, name: str, text: str) -> Account:
         """Do a whole run for one account, whose newest post is this; return the account after."""
@@ -136,7 +139,7 @@ class Holding:
             await attempt(AccountRef(account.id or 0, name), run_id, services, last=True)
         return await accounts.find(self.database, name)
 
-    async def current(self, account: Account) -> str | None:
+    async def current(self, account: Account) -> str | Mixed | None:
         async with self.publisher() as hold, hold.session(account) as session:
             return await session.current()
 

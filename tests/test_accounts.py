@@ -10,6 +10,7 @@ from sqlmodel import select
 
 from lastword import accounts
 from lastword.errors import Rejected
+from lastword.publishers.pep import UNSETTLED
 from lastword.secrets import Keyring
 from lastword.usage import UsageError
 from lastword.wiring import Wiring, checked
@@ -136,8 +137,8 @@ async def test_another_source_forgets_the_old_ones_memory(
 ) -> None:
     account = await accounts.edit(database, "alice", {"source": OTHER_FEED})
     assert account.source_memory == {}
-    assert account.published_status is account.published_post_id is None
-    assert account.published_at is None
+    assert account.published_post_id is None
+    assert account.published_status == "hello", "which the server shows until it is replaced"
     assert account.secret == troubled.secret
     assert account.session_memory == "resumable"
 
@@ -158,7 +159,9 @@ async def test_what_pep_holds_is_remembered_for_the_same_user(
     async with database.session() as session, session.begin():
         (await session.get_one(Account, troubled.id)).pep_memory = held
     account = await accounts.edit(database, "alice", {"pep": "none", "publisher": "operator"})
-    assert account.pep_memory == held, "it is to be taken back yet"
+    assert account.pep_memory == {**held, "asked": UNSETTLED}, "it is to be taken back yet"
+    assert account.published_status == "hello"
+    assert account.session_memory == "resumable"
     account = await accounts.edit(database, "alice", {"jid": "al@chat.example"})
     assert account.pep_memory is None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -14,10 +15,13 @@ from lastword.holder import heartbeat
 from lastword.holder.lock import AnotherHolder
 from lastword.holder.service import Holder
 from lastword.holder.view import told_of, view_of
-from models import Account, Health, HolderBeat, OutcomeKind
+from lastword.publishers.base import MIXED
+from lastword.rewire import rewire
+from lastword.wiring import Wiring
+from models import Account, Health, Held, HolderBeat, OutcomeKind
 from models.database import Database
 from tests.fixtures_hold import Holding, holding_on
-from tests.fixtures_xmpp import nothing_left, witness
+from tests.fixtures_xmpp import login_to, nothing_left, tls_for, witness
 from tests.xmpp_peer import DOMAIN
 
 
@@ -55,6 +59,85 @@ async def test_contact_sees_each_change_and_the_leave(
         await contact.until(
             person, lambda seen: (seen.show, seen.status) == ("unavailable", "Night")
         )
+
+
+async def test_what_a_login_left_is_taken_back(
+    holding: Holding, prosody: Prosody, person: str
+) -> None:
+    account = await holding.add(person)
+    login = login_to(prosody.address, tls_for(prosody))
+    async with login.session(account) as session:
+        await session.current()
+        await session.set("Before")
+    account.published_status = "Before"
+    rewire(account, replace(Wiring.of(account), publisher="operator"))
+    rewire(account, replace(Wiring.of(account), publisher="hold"))
+    async with holding.database.writing() as saving:
+        await saving.merge(account)
+    async with witness(prosody) as contact, holding.running():
+        await contact.until(person, lambda seen: seen.activity == "Before")
+        await holding.publish(account, "Out for tea")
+        await contact.until(
+            person, lambda seen: (seen.activity, seen.status) == (None, "Out for tea")
+        )
+        assert account.pep_memory == {"asked": "", "held": {}}
+
+
+async def test_clearing_that_was_lost_is_done_again(
+    holding: Holding, prosody: Prosody, person: str
+) -> None:
+    """Resumed, the session still shows what nobody has heard us withdraw."""
+    account = await holding.add(person)
+    holding.answer_deadline = 0.5
+    async with Proxy(prosody.address) as proxy, witness(prosody) as contact:
+        holding.address = proxy.address
+        async with holding.running():
+            await holding.publish(account, "Out for tea")
+            await contact.until(person, lambda seen: seen.status == "Out for tea")
+            proxy.is_silent = True
+            clearing = asyncio.create_task(holding.publish(account, None))
+            await asyncio.sleep(0.8)  # longer than the answer to it is waited for
+            proxy.is_silent = False
+            proxy.cut()
+            await clearing
+            await contact.until(person, lambda seen: seen.show == "unavailable")
+
+
+async def test_a_status_that_nobody_recorded_is_cleared(
+    holding: Holding, prosody: Prosody, person: str
+) -> None:
+    """Asked for, not shown in time, and gone from its source before the next run."""
+    account = await holding.add(person)
+    async with holding.database.writing() as session:
+        session.add(Held(account_id=account.id or 0, wanted="Out for tea", asked=1))
+    async with witness(prosody) as contact, holding.running():
+        await contact.until(person, lambda seen: seen.status == "Out for tea")
+        assert (await holding.run(person, "")).last_outcome is OutcomeKind.PUBLISHED
+        await contact.until(person, lambda seen: seen.show == "unavailable")
+        assert (await holding.run(person, "")).last_outcome is OutcomeKind.SKIPPED
+
+
+async def test_what_the_holder_is_about_to_show_is_cleared(holding: Holding, person: str) -> None:
+    account = await holding.add(person)
+    account.published_status = "Out for tea"
+    async with holding.database.writing() as session:
+        session.add(Held(account_id=account.id or 0, wanted="Out for tea", asked=1))
+    await heartbeat.Heartbeat(holding.database).begin()
+    assert await holding.current(account) is MIXED
+
+
+async def test_words_of_another_time_are_forgotten(holding: Holding, person: str) -> None:
+    account = await holding.add(person)
+    async with holding.running() as (holder, _):
+        await holding.publish(account, "Out for tea")
+        await accounts.edit(holding.database, person, {"publisher": "login"})
+
+        async def forgotten() -> bool:
+            async with holding.database.session() as session:
+                return await session.get(Held, account.id) is None
+
+        await _until(forgotten)
+        assert holder.counts == (0, 0)
 
 
 async def test_who_has_no_status_is_not_shown(

@@ -1,19 +1,20 @@
 """Lingering as attempts have it: kept in our database, renewed in time, left alone by a dry run."""
 
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import cast
 
 import pytest
 
 from demo.prosody import MODULES, Prosody
-from lastword import runs
+from lastword import accounts, runs
 from lastword.attempt import attempt
 from lastword.eligibility import Choice, Rules
 from lastword.lingering import Lingering
 from lastword.outcome import Outcome
 from lastword.post import Post
+from lastword.publishers.base import Confirmation, Publisher
 from lastword.publishers.login import Login
 from lastword.runs import AccountRef, Which
 from lastword.sealing import Seal
@@ -52,8 +53,8 @@ class World:
         self.settings = Settings(linger=linger)
         self._ref = AccountRef(0, "")
 
-    async def begin(self) -> None:
-        row = account("alice")
+    async def begin(self, name: str) -> None:
+        row = account(name)
         async with self.database.session() as session, session.begin():
             session.add(row)
         assert row.id is not None
@@ -63,7 +64,9 @@ class World:
         async with self.database.session() as session:
             return await session.get_one(Account, self._ref.id)
 
-    async def attempt(self, *, dry_run: bool = False, force: bool = False) -> Outcome:
+    async def attempt(
+        self, *, dry_run: bool = False, force: bool = False, **others: Publisher
+    ) -> Outcome:
         """Attempt once, with all that a new process has anew."""
         host, port = self.prosody.address
         login = Login(
@@ -80,7 +83,7 @@ class World:
             database=self.database,
             http=cast("GuardedClient", None),
             sources={"feed": self.source},
-            publishers={"login": login},
+            publishers={"login": login, **others},
             until_the_end=AsyncExitStack(),
         )
         run_id = None if dry_run else await runs.begin(self.database, Which.DUE, 1, None)
@@ -95,19 +98,19 @@ class World:
 def prosody() -> Iterator[Prosody]:
     with Prosody(
         domain=DOMAIN,
-        users=dict.fromkeys(["alice", CONTACT], PASSWORD),
-        contacts={CONTACT: ["alice"]},
+        users=dict.fromkeys(["alice", "bob", CONTACT], PASSWORD),
+        contacts={CONTACT: ["alice", "bob"]},
         modules=MODULES,
         settings=f"smacks_hibernation_time = {HOUR}",
     ) as running:
         yield running
 
 
-async def world_at(prosody: Prosody, url: str, linger: timedelta) -> World:
+async def world_at(prosody: Prosody, url: str, linger: timedelta, name: str = "alice") -> World:
     database = Database(url)
     await schema.upgrade(database)
     world = World(prosody, database, linger)
-    await world.begin()
+    await world.begin(name)
     return world
 
 
@@ -134,6 +137,40 @@ async def test_run_after_run(prosody: Prosody, sqlite_url: str) -> None:
             assert (await world.attempt()).kind is OutcomeKind.PUBLISHED
             again = await contact.until("alice", lambda seen: seen.status == "Back again")
             assert again.resource == seen.resource
+    finally:
+        await world.database.dispose()
+
+
+class Elsewhere(Publisher):
+    """A publisher whose status is in another place."""
+
+    async def current(self) -> None:
+        return None
+
+    async def set(self, status: str | None, post: Post | None = None) -> Confirmation:
+        del status, post
+        return Confirmation("elsewhere")
+
+    @asynccontextmanager
+    async def session(self, account: Account) -> AsyncIterator["Elsewhere"]:
+        del account
+        yield self
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_another_publisher_ends_what_lingers(prosody: Prosody, sqlite_url: str) -> None:
+    world = await world_at(prosody, sqlite_url, timedelta(seconds=HOUR), "bob")
+    try:
+        await world.attempt()
+        await accounts.edit(world.database, "bob", {"publisher": "operator"})
+        async with witness(prosody) as contact:
+            await contact.until("bob", lambda seen: seen.status == "Out for tea")
+            outcome = await world.attempt(operator=Elsewhere())
+            assert (outcome.kind, outcome.carrier) == (OutcomeKind.PUBLISHED, "elsewhere")
+            await contact.until("bob", lambda seen: seen.show == "unavailable")
+        assert (await world.row()).session_memory is None
     finally:
         await world.database.dispose()
 

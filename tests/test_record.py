@@ -15,6 +15,7 @@ from lastword.errors import Deferred, LastWordError, LoginRefused, Systemic, Tra
 from lastword.outcome import Outcome
 from lastword.post import Post
 from lastword.publishers.base import Publisher
+from lastword.publishers.pep import UNSETTLED
 from lastword.record import record
 from lastword.runs import AccountRef, Which, WrongChoice
 from lastword.services import Services
@@ -169,7 +170,11 @@ async def test_what_was_edited_meanwhile_is_not_judged_by_the_old_wiring(
 
 @pytest.mark.parametrize(
     ("edit", "kept"),
-    [({"active": False}, "resumable"), ({"jid": "other@chat.example"}, None)],
+    [
+        ({"active": False}, "resumable"),
+        ({"publisher": "operator"}, "resumable"),
+        ({"jid": "other@chat.example"}, None),
+    ],
 )
 async def test_what_was_edited_meanwhile_keeps_the_session_that_is_still_its_own(
     database: Database, edit: dict[str, object], kept: str | None
@@ -185,6 +190,8 @@ async def test_what_was_edited_meanwhile_keeps_the_session_that_is_still_its_own
     saved, _ = await read(database)
     assert saved.session_memory == kept
     assert saved.published_status is None
+    looks_anew = (saved.pep_memory or {}).get("asked") == UNSETTLED
+    assert looks_anew is ("publisher" in edit)
 
 
 async def test_a_removed_account_is_no_trouble(database: Database) -> None:

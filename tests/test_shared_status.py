@@ -126,9 +126,7 @@ async def test_login_uses_it_and_shows_no_device_of_its_own(
         assert await session.current() is None
 
 
-async def test_words_that_the_server_cut_are_still_ours(
-    governed: Governed, login: Login, person: str
-) -> None:
+async def test_words_that_the_server_cut_are_still_ours(login: Login, person: str) -> None:
     row = account(person)
     row.published_status = "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{WOMAN}" * 200
     async with login.session(row) as session:

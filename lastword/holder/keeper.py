@@ -124,6 +124,8 @@ class Keeper:
             self._shown != (wish.status,) or self._answered != wish.asked
         ):
             await self._session.show(wish.status)
+            if wish.left:
+                await self._session.take_back(wish.left)
             self._shown, self._answered = (wish.status,), wish.asked
             self._note(shown=wish.status, answered=wish.asked)
 

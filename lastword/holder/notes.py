@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import col, update
 
-from lastword.holder.wishes import make_rows
+from lastword.holder.wishes import forget_others, make_rows
 from models import Held
 from models.database import Database
 from models.errors import DatabaseTrouble
@@ -66,5 +66,6 @@ class Notes:
     async def begin(self) -> None:
         """Wipe out what a holder that died has left: none of its sessions is there any more."""
         async with self._database.writing() as session:
+            await forget_others(session)
             await make_rows(session)
             await session.exec(update(Held).values(up_since=None, shown=None))

@@ -157,6 +157,7 @@ class Holder:
 
     async def _reconcile(self) -> None:
         wanted = await wishes(self._database)
+        before = len(self._keepers)
         for account_id, (keeper, task) in list(self._keepers.items()):
             wish = wanted.get(account_id)
             if wish and wish.credentials == keeper.wish.credentials:
@@ -167,7 +168,7 @@ class Holder:
         if self._leaving:  # a session of other credentials ends before its successor begins
             await asyncio.wait(self._leaving, timeout=_LEAVE)
         new = [wish for account_id, wish in wanted.items() if account_id not in self._keepers]
-        if new:
+        if new or len(self._keepers) < before:
             async with self._database.writing() as session:
                 await forget_others(session)
                 await make_rows(session)

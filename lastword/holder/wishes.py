@@ -10,6 +10,7 @@ from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from lastword.errors import LoginRefused
+from lastword.publishers.pep import NONE, UNSETTLED
 from models import Account, Health, Held
 from models.database import Database
 from models.held import credentials_of
@@ -19,6 +20,7 @@ PUBLISHER = "hold"
 _NEEDED = (
     *(col(Account.name), col(Account.jid), col(Account.secret), col(Account.edited_at)),
     *(col(Account.health), col(Account.last_error)),
+    *(col(Account.pep_memory), col(Account.published_status)),
 )
 
 
@@ -36,6 +38,7 @@ class Wish:
         asked: which request for a status this is; 0: none.
         answered: which has been answered.
         is_refused: whether the server has refused these very credentials.
+        left: what another publisher has left on the server, as `HeldSession.take_back` takes it.
     """
 
     account_id: int
@@ -47,6 +50,7 @@ class Wish:
     asked: int
     answered: int
     is_refused: bool
+    left: Account | None = None
 
     @property
     def credentials(self) -> tuple[str, str | None]:
@@ -72,6 +76,15 @@ async def wishes(database: Database) -> dict[int, Wish]:
 
 
 def _wish(account: Account, held: Held | None) -> Wish:
+    memory = account.pep_memory or {}
+    left = Account(
+        name=account.name,
+        source="",
+        jid=account.jid,
+        pep=NONE,
+        pep_memory=memory,
+        published_status=account.published_status,
+    )
     held = held or Held(account_id=account.id or 0, asked=0, answered=0)
     refused = LoginRefused.__name__
     return Wish(
@@ -87,6 +100,7 @@ def _wish(account: Account, held: Held | None) -> Wish:
             held.error == refused and held.tried == credentials_of(account.jid, account.secret)
         )
         or (account.health is Health.NEEDS_OWNER and account.last_error == refused),
+        left=left if memory.get("asked") == UNSETTLED else None,
     )
 
 

@@ -65,7 +65,7 @@ class Publisher(Protocol):
         ...
 
     async def stands(self, account: Account) -> bool:
-        """Return whether a status that was published stands without us, as far as we know.
+        """Return whether what was published, be it nothing, stands without us, as far as we know.
 
         Where it does not, an unchanged account is given its status anew.
 
@@ -74,6 +74,16 @@ class Publisher(Protocol):
         """
         del account
         return True
+
+    async def withdraw(self, account: Account) -> None:
+        """Take down what stays of our sessions: the account has another publisher now.
+
+        Tried once, and no account fails by it: what is left ends by itself.
+
+        Args:
+            account: the row, detached; its session memory may be assigned.
+        """
+        del account
 
     async def close(self) -> None:
         """Close what the sessions of a run shared."""

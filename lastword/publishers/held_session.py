@@ -11,10 +11,15 @@ from slixmpp.exceptions import IqError
 
 from lastword.errors import Transient
 from lastword.publishers import presence
+from lastword.publishers.carriers import Carriers
+from lastword.publishers.disco import Disco
 from lastword.publishers.dns import Directory
+from lastword.publishers.login_line import LoginLine
 from lastword.publishers.managed import ManagedClient, Resumption
 from lastword.publishers.returning import return_messages
 from lastword.publishers.session import check_password, full_jid
+from lastword.publishers.shared_status import SharedStatus
+from models import Account
 
 _LEAVE = 2.0
 _TLS_BUFFER = 16 << 10
@@ -112,8 +117,25 @@ class HeldSession:
             self._is_shown = True
             await presence.show(client, status)
         else:
-            self._withdraw(client, None)
+            if self._is_shown:
+                presence.leave(client, None)
             await self.check()
+            self._is_shown = False
+
+    async def take_back(self, left: Account) -> None:
+        """Clear what else on the server holds our words, from when it was another publisher's turn.
+
+        Args:
+            left: an account that wants nothing of PEP, and remembers what was published.
+
+        Raises:
+            LastWordError: the server did not confirm.
+        """
+        line = LoginLine(self._in_session())
+        features = await Disco().features(line.domain, line.ask)
+        carriers = Carriers(line, left, has_shared=SharedStatus.NS in features)
+        await carriers.current()
+        await carriers.set(None, None)
 
     async def check(self) -> None:
         """Return if the server is still there; all that was sent before has reached it.
@@ -141,7 +163,8 @@ class HeldSession:
         """Take leave of contacts and server within some seconds; these are the last words."""
         client = self._client
         if client and not client.lost:
-            self._withdraw(client, status)
+            if self._is_shown:
+                presence.leave(client, status)
             await client.leave(min(_LEAVE, self._answer_deadline))
         await self.drop()
 
@@ -157,8 +180,3 @@ class HeldSession:
         if self._client is None:
             raise Transient("there is no session")
         return self._client
-
-    def _withdraw(self, client: ManagedClient, status: str | None) -> None:
-        if self._is_shown:
-            presence.leave(client, status)
-            self._is_shown = False

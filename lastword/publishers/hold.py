@@ -18,8 +18,8 @@ from lastword.holder.heartbeat import alive_since
 from lastword.holder.wishes import make_rows
 from lastword.jid import domain_of
 from lastword.post import Post
-from lastword.publishers import presence
-from lastword.publishers.base import Confirmation, Publisher, check_xml
+from lastword.publishers import pep, presence
+from lastword.publishers.base import MIXED, Confirmation, Mixed, Publisher, check_xml
 from models import Account, Held
 from models.database import Database
 from models.held import credentials_of
@@ -42,11 +42,19 @@ class HoldSession:
         self._account = account
         self._answers = answers
 
-    async def current(self) -> str | None:
-        """Return what the server shows now, or None."""
+    async def current(self) -> str | Mixed | None:
+        """Return what the server shows, if all that is wanted and recorded is just that.
+
+        What the holder is about to show counts as well: see `Session.current`.
+        """
+        if (self._account.pep_memory or {}).get("asked", pep.DEFAULT) != self._account.pep:
+            return MIXED
         async with self._database.session() as session:
             held = await session.get(Held, self._account.id)
-        return held.shown if held and held.up_since else None
+        if held is None or held.wanted is held.shown is None:
+            return None
+        is_so = held.up_since and held.shown == held.wanted == self._account.published_status
+        return held.shown if is_so else MIXED
 
     async def set(self, status: str | None, post: Post | None = None) -> Confirmation:
         """Have the status shown, or cleared with None; return once the server has confirmed.
@@ -61,6 +69,8 @@ class HoldSession:
         check_xml(status)
         asked = await self._ask(status)
         await self._answers.wait_for(self._account, asked)
+        # What another publisher had put there, the holder has taken back before it answered.
+        self._account.pep_memory = {"asked": self._account.pep, "held": {}}
         return Confirmation(presence.NAME)
 
     async def _ask(self, status: str | None) -> int:
@@ -116,10 +126,12 @@ class Hold(Publisher):
         Raises:
             HolderAway: there is none, so nothing is shown.
         """
-        if not await alive_since(self._database):
-            raise HolderAway
         async with self._database.session() as session:
             held = await session.get(Held, account.id)
+        if account.published_status is None:
+            return not (held and held.wanted)
+        if not await alive_since(self._database):
+            raise HolderAway
         return bool(held and held.up_since and held.shown == account.published_status)
 
     async def close(self) -> None:

@@ -1,17 +1,18 @@
 """Publisher `login`: with the user's own password, one short session per status."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from lastword.breaker import Breaker
-from lastword.errors import Systemic
+from lastword.errors import LastWordError, Systemic
 from lastword.jid import domain_of
 from lastword.lingering import Lingering
 from lastword.pace import Pace
 from lastword.post import Post
-from lastword.publishers import presence
+from lastword.publishers import presence, resumption
 from lastword.publishers.base import MIXED, Confirmation, Mixed, Publisher, check_xml
 from lastword.publishers.carriers import Carriers
 from lastword.publishers.client import Client
@@ -24,6 +25,8 @@ from lastword.publishers.resumption import Saved
 from lastword.publishers.session import xmpp_session
 from lastword.publishers.shared_status import SharedStatus
 from models import Account
+
+log = logging.getLogger(__name__)
 
 
 class LoginSession:
@@ -148,6 +151,14 @@ class Login(Publisher):
         Raises:
             LastWordError: no session came about.
         """
+        async with self._client(account) as client:
+            shown = LingeringPresence(client, account, self._lingering)
+            session = LoginSession(client, self._disco, account, shown)
+            yield session
+            await session.leave()
+
+    @asynccontextmanager
+    async def _client(self, account: Account) -> AsyncIterator[Client]:
         domain = domain_of(account.jid)
         password = self._open_secret(account)
 
@@ -169,10 +180,19 @@ class Login(Publisher):
 
         saved = saved_for(account, self._lingering)
         async with self._breaker.watching(domain), reopened(log_in, saved) as client:
-            shown = LingeringPresence(client, account, self._lingering)
-            session = LoginSession(client, self._disco, account, shown)
-            yield session
-            await session.leave()
+            yield client
+
+    async def withdraw(self, account: Account) -> None:
+        """End the session that lingers, if one does. See `Publisher.withdraw`."""
+        if not saved_for(account, self._lingering):
+            return
+        try:
+            async with self._client(account) as client:
+                if resumption.is_resumed(client):
+                    presence.leave(client, None)
+        except LastWordError as error:
+            log.info("the session of account %s that lingers is left: %s", account.name, error)
+        account.session_memory = None
 
     async def close(self) -> None:
         """Sessions share nothing that could be closed."""
