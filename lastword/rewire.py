@@ -36,9 +36,10 @@ def rewire(
 ) -> bool:
     """Set an account's wiring; the caller commits.
 
-    What was refused may now be right: a changed JID, publisher or password ends the quarantine,
-    and so does a changed source or choice of PEP, but not that of a refused login. What was
-    remembered of another source, or published for another JID, is dropped.
+    What was refused may now be right: a changed JID or password ends the quarantine, and so does a
+    changed source, publisher or choice of PEP, but not that of a refused login; a publisher that
+    needs no password ends that as well, and the refused one is dropped. What was remembered of
+    another source, or published for another JID, is dropped.
 
     Args:
         account: the row, flushed.
@@ -62,6 +63,24 @@ def rewire(
     if password and keyring:
         account.secret = keyring.seal_password(account, password)
         changed.add("secret")
+    _forget(account, changed)
+    if changed & {"source", "jid", "publisher", "secret", "pep", *_RULES}:
+        account.edited_at = now()
+    is_refused = account.last_error == LoginRefused.__name__
+    is_freed = "publisher" in changed and to.publisher in WITHOUT_PASSWORD
+    if is_refused and is_freed:
+        account.secret = None
+    if (
+        changed & {"jid", "secret"}
+        or is_freed
+        or (changed & {"source", "publisher", "pep"} and not is_refused)
+    ):
+        end_quarantine(account)
+    return bool(changed)
+
+
+def _forget(account: Account, changed: set[str]) -> None:
+    """Drop what was remembered for another wiring."""
     if changed & {"source", *_RULES}:
         # What was chosen by other rules must not be chosen again because nothing new is there.
         account.source_memory = {}
@@ -73,13 +92,6 @@ def rewire(
     if "jid" in changed:
         account.published_status = account.published_post_id = account.published_at = None
         account.session_memory = account.pep_memory = None
-    if changed & {"source", "jid", "publisher", "secret", "pep", *_RULES}:
-        account.edited_at = now()
-    if changed & {"jid", "publisher", "secret"} or (
-        changed & {"source", "pep"} and account.last_error != LoginRefused.__name__
-    ):
-        end_quarantine(account)
-    return bool(changed)
 
 
 def end_quarantine(account: Account) -> None:

@@ -98,7 +98,13 @@ async def test_listed_by_name_and_by_health(database: Database, troubled: Accoun
 
 @pytest.mark.parametrize(
     "changes",
-    [{"source": OTHER_FEED}, {"jid": "al@chat.example"}, {"pep": "activity"}, {}],
+    [
+        {"source": OTHER_FEED},
+        {"jid": "al@chat.example"},
+        {"publisher": "hold"},
+        {"pep": "activity"},
+        {},
+    ],
     ids=str,
 )
 async def test_changed_wiring_ends_the_quarantine(
@@ -239,6 +245,18 @@ async def test_a_refused_login_stays_refused_until_the_password_changes(
     password = SecretStr("another")
     edited = await accounts.edit(database, "alice", {}, password=password, keyring=keyring)
     assert not _is_quarantined(edited)
+
+
+async def test_a_refused_password_is_not_tried_by_another_publisher(
+    database: Database, troubled: Account
+) -> None:
+    async with database.session() as session, session.begin():
+        session.add(troubled)
+        troubled.last_error = "LoginRefused"
+    assert _is_quarantined(await accounts.edit(database, "alice", {"publisher": "hold"}))
+    freed = await accounts.edit(database, "alice", {"publisher": "operator"})
+    assert not _is_quarantined(freed)
+    assert freed.secret is None, "so that it is not tried on the way back either"
 
 
 async def test_removed_with_its_history(database: Database, troubled: Account) -> None:

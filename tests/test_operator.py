@@ -10,6 +10,7 @@ from demo.operated import NAMESPACES as BOTH
 from demo.prosody import free_port
 from lastword.errors import Defect, Deferred, LastWordError, Rejected, Systemic, Transient
 from lastword.publishers.base import Confirmation
+from lastword.publishers.component import Component
 from lastword.publishers.operator import Operator
 from tests.fixtures_operator import COMPONENT, PEOPLE, Governed, operating
 from tests.fixtures_xmpp import account, nothing_left, witness
@@ -136,6 +137,28 @@ async def test_wrong_secret(governed: Governed) -> None:
     error = await _trouble(governed, secret="wrong")
     assert isinstance(error, Systemic)
     assert "its name and secret must be the same" in str(error)
+
+
+async def test_wrong_secret_is_tried_once_by_all(
+    governed: Governed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Component] = []
+    open_once = Component.open
+
+    async def noting(self: Component) -> None:
+        opened.append(self)
+        await open_once(self)
+
+    monkeypatch.setattr(Component, "open", noting)
+
+    async def refused(operator: Operator, name: str) -> None:
+        with pytest.raises(Systemic, match="its name and secret must be the same"):
+            async with operator.session(account(name)):
+                pass
+
+    async with operating(governed, secret="wrong") as operator:
+        await asyncio.gather(*(refused(operator, name) for name in PEOPLE[:10]))
+    assert len(opened) == 1
 
 
 async def test_unknown_component(governed: Governed) -> None:

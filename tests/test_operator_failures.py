@@ -57,7 +57,7 @@ async def header(peer: Peer) -> None:
     )
 
 
-async def accepted(peer: Peer) -> None:
+async def accepted(peer: Peer, beside: str = "") -> None:
     """Come as far as a component that may set the shared status."""
     await header(peer)
     await peer.expect("<handshake[^>]*>[^<]*</handshake>")
@@ -65,6 +65,7 @@ async def accepted(peer: Peer) -> None:
         f"<handshake/><message from='{DOMAIN}'><privilege xmlns='{PRIVILEGE}'><perm access='iq'>"
         f"<namespace ns='{SHARED}' type='both'/></perm></privilege></message>"
     )
+    peer.send(beside)
     asked = await peer.expect(r"<iq[^>]*id=\"(\w+)\"[^>]*>.*?</iq>")
     peer.send(
         f"<iq type='result' from='{DOMAIN}' id='{asked[1].decode()}'><query xmlns='{DISCO}'>"
@@ -186,6 +187,26 @@ async def test_set_that_is_never_answered_is_not_confirmed(operating: Operating)
     ):
         assert await session.current() is None
         await session.set("Out for tea")
+
+
+async def test_strangers_do_not_answer_for_the_server(operating: Operating) -> None:
+    """Any server on the network can send a component stanzas, and may guess what it waits for."""
+
+    async def script(peer: Peer) -> None:
+        await accepted(
+            peer,
+            f"<message from='evil.example'><privilege xmlns='{PRIVILEGE}'/></message>"
+            "<presence from='eve@evil.example' type='subscribe'/>",
+        )
+        await peer.expect(r"<iq[^>]*id=\"(\w+)\"")
+        for number in range(9):
+            peer.send(f"<iq type='result' from='eve@evil.example' id='lw{number}'/>")
+        await peer.end(polite=False)
+
+    operator = await operating(script)
+    words = "did not answer a request"
+    async with failing(operator, Transient, words), operator.session(ALICE) as session:
+        await session.current()
 
 
 async def test_another_program_has_the_name(operating: Operating) -> None:

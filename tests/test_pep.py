@@ -1,8 +1,11 @@
 """Activity, microblog and tune: what contacts are told of a status, once, and what stays theirs."""
 
+from xml.etree.ElementTree import Element, fromstring
+
 import pytest
 
-from lastword.errors import Deferred
+from lastword.errors import Deferred, Transient
+from lastword.publishers import pep
 from lastword.publishers.base import MIXED, Confirmation
 from lastword.publishers.operator import Operator
 from tests.fixtures_operator import Governed, operating
@@ -114,6 +117,32 @@ async def test_words_that_were_there_before_us_are_not_taken_back(
         assert "At lunch" in await phone.ask(
             f"<pubsub xmlns='{PUBSUB}'><items node='{ACTIVITY}'/></pubsub>"
         )
+
+
+class Refusing:
+    """The line of a server that lets us read what is there, and change nothing."""
+
+    domain = "chat.example"
+
+    def may_read(self, namespace: str) -> bool:
+        return bool(namespace)
+
+    async def ask(self, kind: str, payload: Element, to: str | None = None) -> Element | None:
+        del to
+        if kind == "set":
+            return None
+        space = payload.tag[1:].partition("}")[0]
+        words = f"<activity xmlns='{ACTIVITY}'><text>Hi</text></activity>"
+        item = f"<query xmlns='{space}'><item name='lastword-1'>{words}</item></query>"
+        return fromstring(f"<iq>{item}</iq>")  # noqa: S314 (ours)
+
+
+@pytest.mark.parametrize("kind", ["activity", "microblog"])
+async def test_what_cannot_be_taken_back_is_not_called_cleared(kind: str) -> None:
+    node = pep.NODES[kind](Refusing(), wanting("alice", kind))
+    await node.current()
+    with pytest.raises(Transient, match="did not let us take the status back"):
+        await node.clear()
 
 
 # Whom a node is for.

@@ -5,6 +5,7 @@ through a list of handlers for each answer; so answers are matched here.
 """
 
 import asyncio
+from secrets import token_hex
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
@@ -16,7 +17,7 @@ from lastword.publishers import refusals
 from lastword.publishers.line import Kind
 
 NS = "jabber:component:accept"
-_IQ = f"{{{NS}}}iq"
+_IQ, _MESSAGE, _PRESENCE = (f"{{{NS}}}{it}" for it in ("iq", "message", "presence"))
 _NOT_KNOWN = ("not-authorized", "host-unknown", "conflict")
 _STANZA_BYTES = 1 << 20
 
@@ -32,13 +33,14 @@ class Component(ComponentXMPP):
         name: the component's domain.
         secret: shared with the server.
         address: host and port of the server's component port.
+        domain: the server, whose word about what we may do counts.
         deadline: seconds for connecting.
         answer_deadline: seconds for the server to answer one request.
 
     Attributes:
         name: the component's domain.
         lost: why the connection is of no more use, or None.
-        granted: elements in which the server told what we may do (XEP-0356, 4.2), by its domain.
+        granted: the element in which the server told what we may do (XEP-0356, 4.2), or None.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Component(ComponentXMPP):
         secret: str,
         address: tuple[str, int],
         *,
+        domain: str,
         deadline: float,
         answer_deadline: float,
     ) -> None:
@@ -54,13 +57,16 @@ class Component(ComponentXMPP):
         self.loop = asyncio.get_running_loop()
         self.name = name
         self.lost: Exception | None = None
-        self.granted: dict[str, Element] = {}
+        self.granted: Element | None = None
+        self._domain = domain
         self._address = address
         self._deadline = deadline
         self._answer_deadline = answer_deadline
         self._in_session: asyncio.Future[None] = self.loop.create_future()
         self._answers: dict[str, asyncio.Future[Element]] = {}
         self._number = 0
+        # Anybody on the network may send us a stanza: nobody else can answer in the server's name.
+        self._ids = f"lw{token_hex(12)}"
         self._unfinished = 0
         self._closing: set[asyncio.Future[None]] = set()
         self.max_redirects = -1
@@ -95,7 +101,7 @@ class Component(ComponentXMPP):
         if self.lost:
             raise self.lost
         self._number += 1
-        key = f"lw{self._number}"
+        key = f"{self._ids}{self._number}"
         iq = Element("iq", {"type": kind, "id": key, "from": self.name, "to": to})
         iq.append(payload)
         answer = self._answers[key] = self.loop.create_future()
@@ -173,8 +179,10 @@ class Component(ComponentXMPP):
             if answer and not answer.done():
                 answer.set_result(xml)
             return
-        if (told := xml.find("{*}privilege")) is not None:
-            self.granted[xml.get("from", "")] = told
+        if xml.tag == _MESSAGE and xml.get("from") == self._domain:
+            told = xml.find("{*}privilege")
+            self.granted = self.granted if told is None else told
+        if xml.tag in (_MESSAGE, _PRESENCE):  # we are nobody to write to, and keep no contacts
             return
         super()._spawn_event(xml)
 

@@ -17,7 +17,7 @@ from lastword.publishers.dns import Directory
 from lastword.publishers.login_line import LoginLine
 from lastword.publishers.managed import ManagedClient, Resumption
 from lastword.publishers.returning import return_messages
-from lastword.publishers.session import check_password, full_jid
+from lastword.publishers.session import check_password, check_tls, full_jid
 from lastword.publishers.shared_status import SharedStatus
 from models import Account
 
@@ -59,6 +59,7 @@ class HeldSession:
         answer_deadline: float,
         directory: Directory,
     ) -> None:
+        check_tls(tls)
         self._jid = jid
         self._full_jid: str | None = None
         self._open_password = open_password

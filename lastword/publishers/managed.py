@@ -4,7 +4,7 @@ slixmpp's own plugin keeps what was sent to send it again, and waits for answers
 nobody can end. Our sessions have one thing to say, and say it again until it is seen.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
@@ -32,7 +32,7 @@ class Resumption:
         handled: stanzas received in it.
     """
 
-    id: str
+    id: str = field(repr=False)
     handled: int = 0
 
 

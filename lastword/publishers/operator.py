@@ -183,13 +183,20 @@ class _Link:
         self._lock = asyncio.Lock()
         self._component: Component | None = None
         self._namespaces: frozenset[str] = frozenset()
+        self._refusal: Systemic | None = None
         self.at_once = asyncio.Semaphore(_AT_ONCE)
 
     async def open(self) -> tuple[Component, frozenset[str]]:
         async with self._lock:
+            if self._refusal:  # by those who waited meanwhile, a refused secret is not tried again
+                raise Systemic(str(self._refusal), kind=self._refusal.kind)
             if self._component is None or self._component.lost:
                 await self.close()
-                self._component = await self._connected()
+                try:
+                    self._component = await self._connected()
+                except Systemic as error:
+                    self._refusal = error
+                    raise
             return self._component, self._namespaces
 
     async def close(self) -> None:
@@ -199,7 +206,9 @@ class _Link:
 
     async def _connected(self) -> Component:
         gateway, secret = self._gateway, self._gateway.read_secret(self._domain)
-        component = Component(gateway.component, secret, gateway.address, **self._deadlines)
+        component = Component(
+            gateway.component, secret, gateway.address, domain=self._domain, **self._deadlines
+        )
         try:
             await component.open()
             self._namespaces = await self._usable(component)
@@ -218,7 +227,7 @@ class _Link:
     async def _usable(self, component: Component) -> frozenset[str]:
         """Return what we may use there; what we may do was told before the answer comes."""
         features = await Disco().features(self._domain, component.ask)
-        told = component.granted.get(self._domain)
+        told = component.granted
         offered = [SharedStatus.NS] if SharedStatus.NS in features else []
         usable = privilege.granted(told) & {*offered, pubsub.NS}
         if not usable:

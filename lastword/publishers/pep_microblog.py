@@ -9,7 +9,7 @@ import unicodedata
 from uuid import NAMESPACE_URL, uuid5
 from xml.etree.ElementTree import Element, SubElement
 
-from lastword.errors import Deferred, Rejected
+from lastword.errors import Deferred, Rejected, Transient
 from lastword.post import Post
 from lastword.publishers.line import Line
 from lastword.publishers.pubsub import ITEMS, OWNER, PepNode
@@ -87,7 +87,9 @@ class Microblog:
     async def clear(self) -> None:
         self._check_may_look()
         await self._look()
-        await self._retract(self._ours)
+        for one in self._ours:
+            if not await self._node.retract(one, notify=True) and await self._node.item(one):
+                raise Transient(f"{self._line.domain} did not let us take the status back")
         self._has_looked = False
 
     async def _look(self) -> None:

@@ -3,6 +3,7 @@
 import unicodedata
 from xml.etree.ElementTree import Element
 
+from lastword.errors import Transient
 from lastword.post import Post
 from lastword.publishers.line import Line
 from lastword.publishers.pubsub import PepNode
@@ -28,6 +29,7 @@ class Single:
 
     def __init__(self, line: Line, account: Account) -> None:
         del account
+        self._line = line
         self._node = PepNode(line, self.NODE)
         self._is_empty = False
 
@@ -46,8 +48,11 @@ class Single:
 
     async def clear(self) -> None:
         # All clients know an empty item; not all a retraction, which therefore is a silent one.
-        if not self._is_empty and await self._node.put(_ITEM, self.payload(None, None)):
-            await self._node.retract(_ITEM)
+        if self._is_empty:
+            return
+        is_emptied = await self._node.put(_ITEM, self.payload(None, None))
+        if not await self._node.retract(_ITEM) and not is_emptied:
+            raise Transient(f"{self._line.domain} did not let us take the status back")
 
     def payload(self, status: str | None, post: Post | None) -> Element:
         """Return what the item holds for a status; an empty one for None."""

@@ -73,7 +73,7 @@ class PrivilegedLine:
 
     def may_read(self, namespace: str) -> bool:
         """As the server's operator says. See `Line.may_read`."""
-        return namespace in granted(self._component.granted.get(self.domain), "get")
+        return namespace in granted(self._component.granted, "get")
 
     async def ask(self, kind: Kind, payload: Element, to: str | None = None) -> Element | None:
         """Send an IQ as the user, and return the answer to it. See `Line.ask`.

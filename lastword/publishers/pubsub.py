@@ -91,13 +91,13 @@ class PepNode:
             return await self._access_model()
         return None
 
-    async def retract(self, number: str, *, notify: bool = False) -> None:
-        """Retract an item; with `notify`, contacts are told."""
+    async def retract(self, number: str, *, notify: bool = False) -> bool:
+        """Retract an item, and tell whether the server did; with `notify`, contacts are told."""
         request, retract = self._request("retract")
         if notify:
             retract.set("notify", "true")
         SubElement(retract, f"{{{NS}}}item", id=number)
-        await self._line.ask("set", request)
+        return await self._line.ask("set", request) is not None
 
     async def most(self) -> int | None:
         """Return how many items the node keeps; None where the server does not say."""

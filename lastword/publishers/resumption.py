@@ -5,7 +5,7 @@ a word about for how long, and waits for the server in a task that nobody can en
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from slixmpp import JID
@@ -41,7 +41,7 @@ class Saved:
     """
 
     jid: str
-    id: str
+    id: str = field(repr=False)
     handled: int
     sent: int
     seconds: int

@@ -65,8 +65,7 @@ async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
         Gone: it has disabled the account.
         NotResumed: the saved session came in the way of another.
     """
-    if tls.verify_mode is not ssl.CERT_REQUIRED or not tls.check_hostname:
-        raise ValueError("the TLS context must verify certificates and names")
+    check_tls(tls)
     own_jid = full_jid(jid, resource or f"lastword-{token_hex(4)}")
     check_password(password)
     async with logins:
@@ -88,6 +87,12 @@ async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
         await client.leave(min(_LEAVE, answer_deadline))
     finally:
         await client.drop()
+
+
+def check_tls(tls: ssl.SSLContext) -> None:
+    """Check that a context verifies certificates and the names in them."""
+    if tls.verify_mode is not ssl.CERT_REQUIRED or not tls.check_hostname:
+        raise ValueError("the TLS context must verify certificates and names")
 
 
 def full_jid(jid: str, resource: str) -> str:
