@@ -19,6 +19,10 @@ LOCK = "10s"
 
 _OWN = {*SQLModel.metadata.tables, "alembic_version"}
 _TABLES = text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+_FUNCTIONS = text(
+    "SELECT oid::regprocedure::text FROM pg_proc"
+    " WHERE pronamespace = current_schema()::regnamespace AND proname LIKE 'lastword\\_%'"
+)
 _COPY = re.compile(r"^COPY \S+ \((.*?)\) FROM stdin;\n(.*?)^\\\.$", re.DOTALL | re.MULTILINE)
 
 
@@ -71,7 +75,10 @@ async def put(file: Path, database: Database) -> None:
         script = Path(directory, "restore.sql")
         await _run(None, "pg_restore", "--no-owner", "--no-privileges", f"--file={script}", file)
         names = ", ".join(f'"{name}"' for name in sorted(there))
-        drop = (f"--command=DROP TABLE {names}",) if names else ()
+        drop = [f"--command=DROP TABLE {names}"] if names else []
+        async with database.engine.connect() as connection:  # of triggers, which go with the tables
+            functions = (await connection.scalars(_FUNCTIONS)).all()
+        drop += [f"--command=DROP FUNCTION {name}" for name in functions]
         options = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
         await _run(database.url, "psql", *options, *drop, f"--file={script}", "--output=/dev/null")
 

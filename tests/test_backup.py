@@ -18,7 +18,7 @@ from lastword.attempt import attempt
 from lastword.backup import backup, restore
 from lastword.eligibility import Choice, Rules
 from lastword.post import Post
-from lastword.publishers.base import Confirmation
+from lastword.publishers.base import Confirmation, Publisher
 from lastword.runs import Which
 from lastword.secrets import Keyring, KeyTrouble
 from lastword.services import Services
@@ -51,7 +51,7 @@ class OwnWords(Source):
 
 
 @dataclass
-class ChatServer:
+class ChatServer(Publisher):
     """What a chat server shows of each JID, whoever asks; acts in the middle of a run."""
 
     shown: dict[str, str | None] = field(default_factory=dict)

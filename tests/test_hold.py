@@ -16,10 +16,12 @@ from lastword.holder.lock import AnotherHolder
 from lastword.holder.service import Holder
 from lastword.holder.view import told_of, view_of
 from lastword.publishers.base import MIXED
+from lastword.publishers.hold import _Waiting
 from lastword.rewire import rewire
 from lastword.wiring import Wiring
 from models import Account, Health, Held, HolderBeat, OutcomeKind
 from models.database import Database
+from models.types import now
 from tests.fixtures_hold import Holding, holding_on
 from tests.fixtures_xmpp import login_to, nothing_left, tls_for, witness
 from tests.xmpp_peer import DOMAIN
@@ -280,6 +282,17 @@ async def test_runs_tell_the_truth_about_the_holder(
         account = await holding.run(person, words)
         assert (account.last_outcome, account.last_error) == (OutcomeKind.FAILED, "HolderAway")
         assert "start `lastword hold`" in (account.last_reason or "")
+
+
+async def test_no_answer_counts_without_a_session() -> None:
+    """Shown once, and lost since: the contacts do not see it."""
+    answer = asyncio.get_running_loop().create_future()
+    one = _Waiting(Account(name="alice", source="", jid=f"alice@{DOMAIN}"), 1, answer)
+    for row in (Held(account_id=1, answered=1), Held(account_id=1, answered=0, up_since=now())):
+        one.judge(row, is_away=False)
+        assert not answer.done()
+    one.judge(Held(account_id=1, answered=1, up_since=now()), is_away=False)
+    assert answer.result() is None
 
 
 async def test_no_holder(holding: Holding, person: str) -> None:

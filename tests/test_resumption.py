@@ -36,6 +36,7 @@ def enabling(answer: str, *, acknowledging: bool) -> Script:
         f"<enabled {SM} id='{'x' * 5000}' resume='true' max='3600'/>",
         f"<failed {SM}/>",
         "",
+        ENABLED,  # but what was sent is never acknowledged
     ],
 )
 async def test_too_little(xmpp_server: StartServer, log_in: LogIn, answer: str) -> None:

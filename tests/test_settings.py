@@ -1,24 +1,57 @@
 """Every setting is documented, with its default, and read from the environment."""
 
+import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from pydantic_settings import BaseSettings
 
+from lastword.holder.settings import HoldSettings
+from lastword.publishers.operator import OperatorSettings
 from lastword.settings import Settings
+from lastword.sources.bluesky_identity import BlueskySettings
+from lastword.sources.mastodon import MastodonSettings
+from lastword.sources.x_settings import XSettings
 
 DOCS = Path(__file__).parent.parent / "docs" / "settings.md"
 
 
-@pytest.mark.parametrize("name", list(Settings.model_fields))
+ALL: list[type[BaseSettings]] = [
+    *(Settings, OperatorSettings, HoldSettings, XSettings, MastodonSettings, BlueskySettings)
+]
+FIELDS = {
+    f"{settings.model_config['env_prefix']}{name}".upper(): field
+    for settings in ALL
+    for name, field in settings.model_fields.items()
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
 def test_documented(name: str) -> None:
-    rows = [
-        row for row in DOCS.read_text("utf-8").splitlines() if f"`LASTWORD_{name.upper()}`" in row
-    ]
+    start = f"| `{name}` |"
+    rows = [row for row in DOCS.read_text("utf-8").splitlines() if row.startswith(start)]
     assert len(rows) == 1
-    default = Settings.model_fields[name].default
-    if isinstance(default, int | float):
+    default = FIELDS[name].default
+    if isinstance(default, int | float) and not isinstance(default, bool):
         assert f"| {default:g} |" in rows[0]
+
+
+def test_nothing_is_documented_that_there_is_not() -> None:
+    named = re.findall(r"^\| `(LASTWORD_[A-Z_]+)`", DOCS.read_text("utf-8"), re.MULTILINE)
+    assert set(named) == set(FIELDS)
+
+
+def test_no_settings_are_forgotten_here() -> None:
+    """Each of the program's settings is one of those above, wherever it is defined."""
+    import_module("lastword.services")
+
+    def below(kind: type[BaseSettings]) -> set[type[BaseSettings]]:
+        return {kind}.union(*(below(it) for it in kind.__subclasses__()))
+
+    ours = {it for it in below(BaseSettings) if it.__module__.startswith("lastword.")}
+    assert {it for it in ours if it.model_fields} == set(ALL)
 
 
 def test_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
