@@ -21,6 +21,7 @@ class Session:
     def __init__(self, *endings: Exception) -> None:
         self.endings = list(endings)
         self.opened = 0
+        self.unconfirmed = 0
 
     async def open(self) -> bool:
         self.opened += 1
@@ -29,7 +30,10 @@ class Session:
         return False
 
     async def show(self, status: str | None) -> None:
-        pass
+        del status
+        if self.unconfirmed:
+            self.unconfirmed -= 1
+            raise Transient("no answer")
 
     def news(self) -> "asyncio.Future[None]":
         return asyncio.get_running_loop().create_future()
@@ -82,6 +86,25 @@ async def test_patience_grows_where_a_server_lets_us_down() -> None:
     assert len(kept.waits) == 10
     assert kept.waits[0] < LONGEST / 20
     assert LONGEST / 3 < kept.waits[-1] <= LONGEST
+
+
+async def test_what_was_not_shown_is_not_answered() -> None:
+    session = Session()
+    session.unconfirmed = 2
+    kept = Kept(session)
+    kept.keeper.wish = Wish(1, "alice", "alice@chat.example", "s", now(), "Tea", 7, 0, False)
+    noted: list[object] = []
+    add = kept.notes.add
+
+    def noting(account_id: int, **values: object) -> None:
+        if "answered" in values:
+            noted.append((session.unconfirmed, values["answered"], values["shown"]))
+        add(account_id, **values)
+
+    kept.notes.add = noting  # type: ignore[method-assign]
+    await kept.run()
+    assert noted == [(0, 7, "Tea")]
+    assert kept.session.opened == 3, "a session that does not confirm is opened anew"
 
 
 async def test_who_is_gone_is_looked_at_once_a_day() -> None:
