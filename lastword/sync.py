@@ -49,8 +49,8 @@ async def sync(
     is_ending = ends_soon(
         lingers_until(account), now=now(), until_next_run=services.settings.linger
     )
-    stays = status == account.published_status and is_as_wanted and not is_ending
-    if stays and not force and await publisher.stands(account):
+    is_same = status == account.published_status and is_as_wanted
+    if is_same and not is_ending and not force and await publisher.stands(account):
         return Outcome(OutcomeKind.UNCHANGED, _noting("nothing new", choice), post=post)
 
     async with publisher.session(account) as session:
@@ -58,9 +58,9 @@ async def sync(
         if shown == status and not force:
             reason = "the server has it already" if status else f"cleared already: {why}"
             return Outcome(OutcomeKind.UNCHANGED, _noting(reason, choice), post, status)
-        if not status and shown not in ("", account.published_status, MIXED):
-            # Somebody has set it by hand since, and theirs it stays.
-            return Outcome(OutcomeKind.SKIPPED, f"not ours any more: {why}", status="")
+        is_theirs = shown not in ("", account.published_status, MIXED)
+        if is_theirs and (not status or (is_same and not force)):
+            return _theirs(status, why, post)
         if dry_run:
             ready = "a new status is ready" if status else f"the status would be cleared: {why}"
             return Outcome(OutcomeKind.SKIPPED, f"dry run: {ready}", post)
@@ -93,6 +93,13 @@ def _gone(account: Account, rules: Rules, error: Gone) -> Choice:
     if account.published_status and rules.has_expired(account.published_at):
         return Choice(None, str(error))
     raise error
+
+
+def _theirs(status: str, why: str, post: Post | None) -> Outcome:
+    """Leave what somebody has set by hand since: theirs it stays until there is a new post."""
+    if status:
+        return Outcome(OutcomeKind.UNCHANGED, "the user has set other words since", post=post)
+    return Outcome(OutcomeKind.SKIPPED, f"not ours any more: {why}", status="")
 
 
 def status_for(account: Account, post: Post | None) -> str:

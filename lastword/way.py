@@ -1,6 +1,6 @@
 """By which publisher and carrier an account's status stands, why, and what would better that."""
 
-from lastword.publishers.pep import DEFAULT, NAME, NONE
+from lastword.publishers.pep import DEFAULT, NAME, NONE, UNSETTLED
 from lastword.publishers.pubsub import PRESENCE, UNKNOWN
 from lastword.publishers.shared_status import SharedStatus
 from models import Account
@@ -14,6 +14,8 @@ _SEEN_BY_ALL = ("", PRESENCE, "open")
 def way(account: Account) -> str:
     """Return which publisher and carriers hold the status, and why these."""
     carriers = _carriers(account)
+    if _is_handed_over(account):
+        return f"{account.last_carrier}, by another publisher: the next run hands it over"
     if account.publisher == "hold":
         why = "the holder keeps a session open that shows it"
     elif SharedStatus.NAME in carriers:
@@ -41,7 +43,9 @@ def better(account: Account, *, lingers: bool = False) -> list[str]:
         lingers: whether our presence stays between runs.
     """
     carriers, held = _carriers(account), _held(account)
-    found = []
+    found: list[str] = []
+    if _is_handed_over(account):
+        return found
     if SharedStatus.NAME not in carriers:
         lines = _MODULE + (_RIGHT if account.publisher == "operator" else "")
         found.append(
@@ -87,6 +91,10 @@ def _kinds(account: Account, *, many: bool = False) -> str:
     if many:
         names = [{"activity": "activities"}.get(it, f"{it}s") for it in names]
     return " and ".join(names)
+
+
+def _is_handed_over(account: Account) -> bool:
+    return (account.pep_memory or {}).get("asked") == UNSETTLED
 
 
 def _held(account: Account) -> dict[str, str]:

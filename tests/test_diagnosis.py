@@ -213,6 +213,11 @@ def stands(carrier: str, pep: str = "", asked: str | None = None, **more: Any) -
             [],
         ),
         (
+            stands("pep+presence", asked="?", publisher="hold"),
+            "pep+presence, by another publisher: the next run hands it over",
+            [],
+        ),
+        (
             stands("pep+presence"),
             "login, pep+presence: the server has no shared status, and keeps the activity",
             ["between runs contacts see it where their client shows activities; on the server"],

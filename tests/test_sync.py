@@ -251,6 +251,20 @@ async def test_what_is_left_in_some_place_is_cleared(world: World) -> None:
     assert world.publisher.sets == [None]
 
 
+async def test_words_that_are_not_ours_are_not_replaced_by_a_renewal(world: World) -> None:
+    stands(world)
+    world.publisher.shown = "At lunch"
+    world.account.session_memory = f"{now().isoformat()} v1.sealed"
+    outcome = await world.sync()
+    assert (outcome.kind, outcome.reason) == (
+        OutcomeKind.UNCHANGED,
+        "the user has set other words since",
+    )
+    assert world.publisher.sets == []
+    world.source.post = Post(id="2", text="Home again")
+    assert (await world.sync()).kind is OutcomeKind.PUBLISHED, "a new post does"
+
+
 async def test_words_that_are_not_ours_are_not_cleared(world: World) -> None:
     stands(world)
     world.source.post, world.publisher.shown = None, "At lunch"
