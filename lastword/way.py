@@ -64,7 +64,8 @@ def better(account: Account, *, lingers: bool = False) -> list[str]:
                 f"not all contacts see the {kind}: the access model of its node is {model}, by the"
                 f" user's choice; with {PRESENCE} all would"
             )
-    wanted = [] if account.pep in (DEFAULT, NONE) else account.pep.split(",")
+    has_none = account.pep in (DEFAULT, NONE) or account.publisher == "hold"
+    wanted = [] if has_none else account.pep.split(",")
     is_settled = (account.pep_memory or {}).get("asked", DEFAULT) == account.pep
     found.extend(
         f"the server keeps no {kind}, though the account wants it:"

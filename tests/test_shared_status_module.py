@@ -239,6 +239,15 @@ async def test_state_that_cannot_be(prosody: Prosody, person: str, state: str) -
         assert "<status></status>" in await phone.shared()
 
 
+async def test_elements_where_words_belong(prosody: Prosody, person: str) -> None:
+    strange = "<status><b xmlns='urn:strange'/></status>"
+    async with witness(prosody) as contact, Device(prosody, person) as phone:
+        await phone.share(f"<status>Here</status><status-list>{strange}</status-list>")
+        await contact.until(person, lambda it: it.status == "Here")
+        phone.client.send_raw(f"<presence><show>dnd</show>{strange}</presence>")
+        await contact.until(person, lambda it: (it.show, it.status) == ("dnd", "Here"))
+
+
 async def test_length_is_of_characters(prosody: Prosody, person: str) -> None:
     async with witness(prosody) as contact, Device(prosody, person) as phone:
         await phone.share(f"<status>{'é🍂' * 256}</status>")

@@ -82,7 +82,7 @@ local function parse_list(element)
 	local list = { show = element.attr.show or "default" };
 	if not SHOWS[list.show] then return nil; end
 	for item in element:childtags("status") do
-		local text = item:get_text();
+		local text = item:get_text() or ""; -- none where there are elements in it
 		if is_too_long(text) then return nil; end
 		if #list < contents_max then table.insert(list, text); end
 	end
@@ -129,7 +129,7 @@ end
 
 local function has_own_words(presence)
 	for status in presence:childtags("status") do
-		if status:get_text():find("%S") then return true; end
+		if (status:get_text() or ""):find("%S") then return true; end
 	end
 	return false;
 end
