@@ -1,6 +1,7 @@
 """The publisher `hold` and its service, on a real Prosody: what contacts see, and when they do."""
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ from lastword.holder.lock import AnotherHolder
 from lastword.holder.service import Holder
 from lastword.holder.view import told_of, view_of
 from lastword.publishers.base import MIXED
+from lastword.publishers.dns import Directory
+from lastword.publishers.held_session import HeldSession
 from lastword.publishers.hold import _Waiting
 from lastword.rewire import rewire
 from lastword.wiring import Wiring
@@ -318,6 +321,36 @@ async def test_holder_that_dies_before_it_answers(holding: Holding, person: str)
     with pytest.raises(HolderAway):
         await holding.publish(account, "Out for tea", deadline=60)
     await ageing
+
+
+async def test_a_session_keeps_no_password(holding: Holding, person: str) -> None:
+    await holding.add(person)
+    async with holding.running() as (holder, _):
+        await _up(holder, 1)
+        ((keeper, _),) = holder._keepers.values()
+        client = keeper._session._client
+        assert client
+        assert client.password == ""
+        assert client.credentials["password"] == ""
+        assert client.plugin["feature_mechanisms"].mech is None
+
+
+@pytest.mark.parametrize("what", ["verify_mode", "check_hostname"])
+def test_a_session_verifies_its_server(what: str) -> None:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    if what == "verify_mode":
+        context.verify_mode = ssl.CERT_NONE
+    with pytest.raises(ValueError, match="must verify"):
+        HeldSession(
+            f"alice@{DOMAIN}",
+            str,
+            tls=context,
+            address=None,
+            deadline=1,
+            answer_deadline=1,
+            directory=Directory(),
+        )
 
 
 async def test_two_holders(database: Database, prosody: Prosody) -> None:

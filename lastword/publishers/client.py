@@ -81,6 +81,11 @@ class Client(Stream):
                 f"{self.domain} did not complete a login within {deadline:g} s"
             ) from None
 
+    def forget_password(self) -> None:
+        """Let go of it, once in session: slixmpp keeps it, and in its SASL mechanism once more."""
+        self.password = ""
+        self.plugin["feature_mechanisms"].mech = None
+
     async def get_dns_records(self, domain: str, port: int | None = None) -> list[Record]:
         del port
         return await self._directory.servers(domain)

@@ -102,7 +102,7 @@ class HeldSession:
                 self._resumption = None
             await client.drop()
             raise
-        client.password = ""
+        client.forget_password()
         self._client = client
         self._is_shown = self._is_shown and client.has_resumed
         return client.has_resumed
