@@ -1,7 +1,19 @@
 """`lastword doctor` tells what the sources cost, and what keeps them from being asked."""
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import cast
+
 import pytest
 
+from lastword.checkup import Level, _login
+from lastword.post import Post
+from lastword.publishers.base import Confirmation, Publisher
+from lastword.services import Services
+from lastword.settings import Settings
+from lastword.sources.http import GuardedClient
+from models import Account, Health
+from models.database import Database
 from tests.fixtures_cli import Lastword
 
 
@@ -32,3 +44,42 @@ def test_x_without_a_token(with_x: Lastword) -> None:
     ended = with_x("doctor")
     assert "✗ x: set LASTWORD_X_TOKEN to your app's bearer token" in ended.out
     assert ended.code == 1
+
+
+class Noting(Publisher):
+    """A publisher that notes whom it is asked to log in, and what might resume a session."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str | None]] = []
+
+    @asynccontextmanager
+    async def session(self, account: Account) -> AsyncIterator["Noting"]:
+        self.asked.append((account.name, account.session_memory))
+        yield self
+
+    async def current(self) -> None:
+        return None
+
+    async def set(self, status: str | None, post: Post | None = None) -> Confirmation:
+        del status, post
+        raise AssertionError("a doctor changes nothing")
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_login_that_is_tried_resumes_nothing_and_refusals_are_not_repeated() -> None:
+    publisher = Noting()
+    services = Services(
+        settings=Settings(),
+        database=cast("Database", None),
+        http=cast("GuardedClient", None),
+        sources={},
+        publishers={"login": publisher},
+        until_the_end=AsyncExitStack(),
+    )
+    account = Account(name="alice", source="", jid="alice@chat.example", session_memory="sealed")
+    assert (await _login(services, account)).level is Level.OK
+    account.health = Health.NEEDS_OWNER
+    assert (await _login(services, account)).level is Level.WARNING
+    assert publisher.asked == [("alice", None)]
