@@ -6,8 +6,8 @@ from typing import Any
 from lastword.errors import LoginRefused, Rejected
 from lastword.health import Prognosis, health_after
 from lastword.outcome import Outcome
-from lastword.publishers.pep import UNSETTLED
 from models import Account, Health, LedgerEntry, OutcomeKind
+from models.account import UNSETTLED
 from models.database import Database
 from models.types import now
 

@@ -4,11 +4,11 @@ from pydantic import SecretStr
 
 from lastword.errors import LoginRefused
 from lastword.jid import domain_of
-from lastword.publishers.pep import UNSETTLED
 from lastword.secrets import Keyring
 from lastword.usage import UsageError
 from lastword.wiring import WITHOUT_PASSWORD, Wiring
 from models import Account, Health
+from models.account import UNSETTLED
 from models.types import now
 
 _RULES = frozenset({"max_age", "expires_after", "only", "never"})

@@ -1,9 +1,10 @@
 """By which publisher and carrier an account's status stands, why, and what would better that."""
 
-from lastword.publishers.pep import DEFAULT, NAME, NONE, UNSETTLED
+from lastword.publishers.pep import DEFAULT, NAME, NONE
 from lastword.publishers.pubsub import PRESENCE, UNKNOWN
 from lastword.publishers.shared_status import SharedStatus
 from models import Account
+from models.account import UNSETTLED
 
 _MODULE = 'modules_enabled = { "shared_status" } with our module for Prosody'
 _RIGHT = f', and ["{SharedStatus.NS}"] = "both" for the component,'

@@ -10,6 +10,9 @@ from sqlmodel import Field, SQLModel
 from models.ledger import OutcomeKind
 from models.types import UTCDateTime, now, words
 
+UNSETTLED = "?"
+"""What `pep_memory` says was asked for, where another publisher published last."""
+
 
 class Health(StrEnum):
     OK = "ok"

@@ -10,11 +10,11 @@ from sqlmodel import select
 
 from lastword import accounts
 from lastword.errors import Rejected
-from lastword.publishers.pep import UNSETTLED
 from lastword.secrets import Keyring
 from lastword.usage import UsageError
 from lastword.wiring import Wiring, checked
 from models import Account, Health, LedgerEntry, OutcomeKind, Run
+from models.account import UNSETTLED
 from models.database import Database
 from models.types import now
 

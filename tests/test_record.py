@@ -15,7 +15,6 @@ from lastword.errors import Deferred, LastWordError, LoginRefused, Systemic, Tra
 from lastword.outcome import Outcome
 from lastword.post import Post
 from lastword.publishers.base import Publisher
-from lastword.publishers.pep import UNSETTLED
 from lastword.record import record
 from lastword.runs import AccountRef, Which, WrongChoice
 from lastword.services import Services
@@ -23,6 +22,7 @@ from lastword.settings import Settings
 from lastword.sources.base import Source
 from lastword.sources.http import GuardedClient
 from models import Account, Health, LedgerEntry, OutcomeKind, Run
+from models.account import UNSETTLED
 from models.database import Database
 from models.types import now
 

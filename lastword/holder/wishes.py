@@ -10,8 +10,8 @@ from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from lastword.errors import LoginRefused
-from lastword.publishers.pep import NONE, UNSETTLED
 from models import Account, Health, Held
+from models.account import UNSETTLED
 from models.database import Database
 from models.held import credentials_of
 
@@ -81,7 +81,6 @@ def _wish(account: Account, held: Held | None) -> Wish:
         name=account.name,
         source="",
         jid=account.jid,
-        pep=NONE,
         pep_memory=memory,
         published_status=account.published_status,
     )

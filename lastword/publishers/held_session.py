@@ -16,6 +16,7 @@ from lastword.publishers.disco import Disco
 from lastword.publishers.dns import Directory
 from lastword.publishers.login_line import LoginLine
 from lastword.publishers.managed import ManagedClient, Resumption
+from lastword.publishers.pep import NONE
 from lastword.publishers.returning import return_messages
 from lastword.publishers.session import check_password, check_tls, full_jid
 from lastword.publishers.shared_status import SharedStatus
@@ -127,11 +128,12 @@ class HeldSession:
         """Clear what else on the server holds our words, from when it was another publisher's turn.
 
         Args:
-            left: an account that wants nothing of PEP, and remembers what was published.
+            left: an account that remembers what was published; its choice of PEP is changed.
 
         Raises:
             LastWordError: the server did not confirm.
         """
+        left.pep = NONE
         line = LoginLine(self._in_session())
         features = await Disco().features(line.domain, line.ask)
         carriers = Carriers(line, left, has_shared=SharedStatus.NS in features)

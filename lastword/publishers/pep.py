@@ -18,8 +18,6 @@ DEFAULT = ""
 """An account's `pep` that says nothing: activity, where the server has no shared status."""
 NONE = "none"
 """An account's `pep` that wants none of it."""
-UNSETTLED = "?"
-"""What `pep_memory` says was asked for, where another publisher published last."""
 
 
 class Kept(Protocol):
