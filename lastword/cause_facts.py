@@ -9,7 +9,7 @@ from lastword.errors import LoginRefused, Rejected, Transient
 from lastword.verdict import Verdict
 from models import Health, OutcomeKind
 
-_WELL = frozenset({OutcomeKind.PUBLISHED, OutcomeKind.UNCHANGED, OutcomeKind.SKIPPED})
+WELL = frozenset({OutcomeKind.PUBLISHED, OutcomeKind.UNCHANGED, OutcomeKind.SKIPPED})
 REFUSED = frozenset({Rejected.__name__, LoginRefused.__name__})
 
 
@@ -117,7 +117,7 @@ class Standing:
     @property
     def is_well(self) -> bool:
         """True where its latest outcome was one that somebody would want."""
-        return self.kind in _WELL
+        return self.kind in WELL
 
     @property
     def waits_for_host(self) -> bool:

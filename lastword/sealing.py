@@ -7,6 +7,7 @@ and a password is never shown to a server other than the one that it was given f
 
 import base64
 import hashlib
+import hmac
 import json
 import os
 from dataclasses import astuple, dataclass
@@ -68,6 +69,7 @@ class Seal:
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
+        self._marking = hmac.digest(key, b"lastword mark", "sha256")
         self.key_id = hashlib.sha256(b"lastword key id" + key).hexdigest()[:8]
 
     def __repr__(self) -> str:
@@ -78,6 +80,10 @@ class Seal:
         nonce = os.urandom(_NONCE_BYTES)
         sealed = nonce + self._cipher.encrypt(nonce, text.encode(), place.bound())
         return f"{_VERSION}.{self.key_id}.{base64.urlsafe_b64encode(sealed).decode()}"
+
+    def mark(self, text: str) -> str:
+        """Return a word by which the same text is known again; only the key could guess it."""
+        return hmac.digest(self._marking, text.encode(), "sha256").hex()
 
     def open(self, token: str, place: SealedFor) -> str:
         """Return what was sealed.

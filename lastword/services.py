@@ -11,6 +11,7 @@ from lastword.jid import domain_of
 from lastword.pace import HostPace, Pace
 from lastword.publishers import build_publishers
 from lastword.publishers.base import Publisher
+from lastword.publishers.notifier import Notifier
 from lastword.secrets import Keyring
 from lastword.settings import Settings
 from lastword.sources import build_sources
@@ -30,6 +31,7 @@ class Services:
         http: the guarded client that the sources share.
         sources: by kind.
         publishers: by name.
+        notifier: tells owners; None: not set up.
         until_the_end: entered contexts that last as long as the services.
         troubles: by what is out of action (see `Systemic.kind`; None: everything), set by the
             first account that meets something systemic; stops the others that it concerns.
@@ -41,6 +43,7 @@ class Services:
     sources: Mapping[str, Source]
     publishers: Mapping[str, Publisher]
     until_the_end: AsyncExitStack
+    notifier: Notifier | None = None
     troubles: dict[str | None, Systemic] = field(default_factory=dict)
 
     def trouble_with(self, account: Account) -> Systemic | None:
@@ -98,7 +101,23 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             sources=build_sources(http),
             publishers=publishers,
             until_the_end=stack,
+            notifier=_notifier(settings, tls, keyring),
         )
+
+
+def _notifier(settings: Settings, tls: ssl.SSLContext, keyring: Keyring) -> Notifier | None:
+    if not settings.notifier_jid or not settings.notifier_password:
+        return None
+    password = settings.notifier_password.get_secret_value()
+    return Notifier(
+        settings.notifier_jid,
+        password,
+        mark=keyring.mark(f"{settings.notifier_jid}\n{password}"),
+        tls=tls,
+        servers=settings.xmpp_servers,
+        deadline=settings.xmpp_deadline,
+        answer_deadline=settings.xmpp_answer_deadline,
+    )
 
 
 _current: ContextVar[Services] = ContextVar("services")

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from lastword import jid
 from lastword.ping import is_safe
 from lastword.secret_files import FileSettings
 from lastword.span import parse_span
@@ -24,7 +25,7 @@ class Settings(FileSettings):
 
     model_config = SettingsConfigDict(env_prefix="LASTWORD_", extra="ignore")
 
-    FROM_FILES = frozenset({"database_url"})
+    FROM_FILES = frozenset({"database_url", "notifier_password"})
 
     data_dir: Path = Field(default_factory=_default_data_dir)
     """Database, key and Prefect's own files live here."""
@@ -57,6 +58,10 @@ class Settings(FileSettings):
     """Where no run ends for longer than this, operators are told."""
     ping_url: SecretStr | None = None
     """Told that a run starts, succeeds or fails: a service that misses it raises the alarm."""
+    notifier_jid: str | None = None
+    """Bare JID that tells owners when their account waits for them; None: nobody tells them."""
+    notifier_password: SecretStr | None = None
+    """Its password."""
     retry_seconds: float = Field(default=5, ge=0, le=600)
     """Wait before the first retry of a task run; the second waits twice as long."""
 
@@ -108,6 +113,11 @@ class Settings(FileSettings):
                 "it is an address in ASCII, like https://chat.example/bots or ops@chat.example"
             )
         return contact
+
+    @field_validator("notifier_jid")
+    @classmethod
+    def _jid(cls, text: str | None) -> str | None:
+        return jid.normalise(text) if text else None
 
     @field_validator("ping_url")
     @classmethod

@@ -22,6 +22,7 @@ from models.types import now
 from tasks.choose_accounts import Chosen
 from tasks.leave_page import leave_page
 from tasks.tell_operators import tell_operators
+from tasks.tell_owners import tell_owners
 
 SLOWEST = 5
 """Hosts in the summary."""
@@ -59,6 +60,7 @@ async def report_run(chosen: Chosen, seen: dict[str, int], seconds: float) -> Ve
         )
         await _forget()
         await tell_operators(services, chosen.run_id, ended, judged)
+        await tell_owners(services)
         await leave_page(services.database, services.settings.report)
     try:
         page = summary(ended, judged, seen, seconds, around)

@@ -15,7 +15,7 @@ from prefect.settings import PREFECT_API_URL
 from demo.command import LastWord
 from demo.people import people
 from demo.prefect_api import PrefectAPI, State
-from demo.stage import Stage, stage
+from demo.stage import CONTACT, DOMAIN, Stage, stage
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
@@ -82,7 +82,11 @@ def query(lastword: LastWord, sql: str) -> list[tuple[object, ...]]:
 async def test_two_runs_and_a_rerun_of_what_failed(scene: Stage, api: PrefectAPI) -> None:
     crowd = {person.name: person for person in people(CROWD)}
     report = scene.directory / "report.html"
-    scene.lastword.environment["LASTWORD_REPORT"] = str(report)
+    scene.lastword.environment |= {
+        "LASTWORD_REPORT": str(report),
+        "LASTWORD_NOTIFIER_JID": f"{CONTACT}@{DOMAIN}",
+        "LASTWORD_NOTIFIER_PASSWORD": scene.passwords[CONTACT],
+    }
 
     first = await run(scene.lastword)
     assert (first["state"], first["code"]) == ("Degraded", 3)
@@ -121,6 +125,9 @@ async def test_two_runs_and_a_rerun_of_what_failed(scene: Stage, api: PrefectAPI
         (WELL + 1, 1, WELL - 1, 1, "Degraded"),
         (BROKEN, 0, 0, BROKEN, "Failed"),
     ]
+    told = "SELECT name, tries FROM owner_notice JOIN account ON id = account_id WHERE told_at > 0"
+    refused = [(name, 0) for name, person in crowd.items() if person.wrong_password]
+    assert query(scene.lastword, told) == refused
     # A repeated Unchanged leaves no row; a first one does.
     assert query(scene.lastword, "SELECT run_id, count(*) FROM ledger GROUP BY run_id") == [
         (1, CROWD),
