@@ -1,4 +1,4 @@
-"""Does everybody get their turn, and nobody more often than they should?
+"""Does everybody get their turn, and nobody more often than they should? What do operators hear?
 
 Thirty days in a clock held in hand: accounts with failures of every class, through the code that
 runs use (choose, attempt, record) on a real SQLite database, against servers that are a script.
@@ -10,7 +10,7 @@ import logging
 import sys
 from argparse import ArgumentParser
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,12 +22,13 @@ from typing import cast
 import time_machine
 from sqlmodel import select
 
+from bench.hearing import Listener, Operator, RunSeen
 from bench.one_run import sync_all
 from bench.turns import Turn, troubles_of
 from bench.world import START, Life, ScriptedPublisher, ScriptedSource, World, lives
 from lastword import accounts, ledger, runs
 from lastword.health import EVERY
-from lastword.runs import Tally, Which
+from lastword.runs import Which
 from lastword.services import Services
 from lastword.settings import Settings
 from lastword.sources.http import GuardedClient
@@ -38,19 +39,6 @@ from models.types import now
 
 ASLEEP = (timedelta(days=21, minutes=10), timedelta(days=23, minutes=10))
 """From when to when the machine is suspended."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunSeen:
-    """A run that ended, for whoever listens (alerts, say): its rows are in the database."""
-
-    id: int
-    started_at: datetime
-    tally: Tally
-    state: str
-
-
-Listener = Callable[[Services, RunSeen], Awaitable[None]]
 
 
 @dataclass
@@ -161,10 +149,6 @@ async def _note(database: Database, run_id: int, moment: datetime, month: Month)
             month.turns[name].append(turn)
 
 
-async def _nobody(services: Services, seen: RunSeen) -> None:
-    del services, seen
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Live through a month, print, and return the exit code."""
     parser = ArgumentParser(prog="python -m bench.month", description=__doc__)
@@ -173,14 +157,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told = parser.parse_args(arguments)
     logging.getLogger("lastword").setLevel(logging.CRITICAL)
     began = process_time()
+    people = lives(told.accounts)
+    operator = Operator(sum(not life.is_paused for life in people))
     with TemporaryDirectory(prefix="lastword-bench-") as directory:
-        month = asyncio.run(live(Path(directory), lives(told.accounts), told.days, _nobody))
+        month = asyncio.run(live(Path(directory), people, told.days, operator.listen))
     ends = START + timedelta(days=told.days)
-    troubles = month.troubles(ends)
+    troubles = month.troubles(ends) + operator.troubles()
     said = ", ".join(f"{number} {kind}" for kind, number in month.outcomes.most_common())
     lines = [
         f"{told.accounts} accounts, {told.days:g} days, {month.runs} runs: {said}",
         f"The ledger has {month.ledger_rows} rows, the database {month.bytes / 1e6:.1f} MB.",
+        "Operators were told:",
+        *(f"  {number:4} {what}" for what, number in operator.kinds()),
         f"{process_time() - began:.0f} s of CPU.",
         *(f"Not good: {trouble}" for trouble in troubles[:20]),
         f"{len(troubles)} troubles." if troubles else "Everybody had their turn, nobody too often.",

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.month import Month, RunSeen, live
+from bench.hearing import Operator
+from bench.month import Month, live
 from bench.turns import Turn, troubles_of
 from bench.world import KINDS, START, Life, lives
 from lastword.health import EVERY
-from lastword.services import Services
 
 FAILING = ("down", "dead", "refused", "wrong", "gone", "surprising", "paused")
 
@@ -20,30 +20,26 @@ def calm(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "lastword")
 
 
-async def _live(directory: Path, people: list[Life], days: float) -> tuple[Month, list[RunSeen]]:
-    seen = []
-
-    async def listen(services: Services, run: RunSeen) -> None:
-        assert services.database
-        seen.append(run)
-
-    return await live(directory, people, days, listen), seen
+async def _live(directory: Path, people: list[Life], days: float) -> tuple[Month, Operator]:
+    operator = Operator(sum(not life.is_paused for life in people))
+    return await live(directory, people, days, operator.listen), operator
 
 
 @pytest.mark.timeout(300)
 async def test_thirty_days_of_what_fails(tmp_path: Path) -> None:
-    month, seen = await _live(tmp_path, lives(len(FAILING), FAILING), 30)
+    month, operator = await _live(tmp_path, lives(len(FAILING), FAILING), 30)
     assert month.troubles(START + timedelta(days=30)) == []
     errors = {turn.error for turns in month.turns.values() for turn in turns}
     assert errors >= {"Transient", "LoginRefused", "Rejected", "Gone", "Defect", None}
     assert {turns[-1].error for name, turns in month.turns.items() if "down" in name} == {None}
-    assert len(seen) == month.runs
+    assert operator.troubles() == []
 
 
 @pytest.mark.timeout(300)
 async def test_a_day_of_everybody(tmp_path: Path) -> None:
-    month, _ = await _live(tmp_path, lives(12, tuple(KINDS)), 1.2)
+    month, operator = await _live(tmp_path, lives(12, tuple(KINDS)), 1.2)
     assert month.troubles(START + timedelta(days=1.2)) == []
+    assert operator.troubles() == []
 
 
 def _turn(runs: float, error: str | None = None) -> Turn:
