@@ -4,11 +4,11 @@
 #   make demo            the main job, end to end, on loopback; stays until Ctrl-C
 #   make demo ONCE=1     the same, leaves by itself     PEOPLE=800 for more people
 #   make test            the tests                      TESTS=tests/test_sync.py for some
-#   make alerts          the alerts, on a real Prefect server, worker and webhook: 4 minutes
+#   make alerts          the alerts, on a real Prefect server, worker and webhook: 3 minutes
 #   make check           lint, types, direction of imports
 #   make screenshots     the pictures of docs/images/, of the real UI; fails if it lacks a text
 #   make bench           the measurements of bench/   NAME=logins for one     JSON=1 for figures
-#   make month           thirty days of 800 accounts: nobody lost, nobody tried too often (an hour)
+#   make month           thirty days of 800 accounts: nobody lost, or tried or told of too often (an hour)
 
 PYTHON ?= python3
 VENV ?= .venv

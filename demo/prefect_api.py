@@ -61,6 +61,11 @@ class PrefectAPI:
                     return int(number)
                 await asyncio.sleep(EVERY)
 
+    async def pause(self, deployment: str) -> None:
+        """Let the schedule of a deployment rest: its runs are those that are asked for."""
+        found = await self.deployment(deployment)
+        await self._call("POST", f"/deployments/{found['id']}/pause_deployment")
+
     async def start(self, deployment: str, parameters: Mapping[str, Any] | None = None) -> str:
         """Start a run of a deployment and return its id."""
         found = await self.deployment(deployment)
