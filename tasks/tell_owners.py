@@ -22,3 +22,5 @@ async def tell_owners(services: Services) -> None:
         log.info("Owners told about their accounts: %s", told.told)
     if told.trouble:
         log.warning("Owners not told yet: %s: %s", told.left, told.trouble)
+    elif told.left:
+        log.info("Owners not told yet, whose message came back or waits its turn: %s", told.left)
