@@ -24,6 +24,7 @@ app.command("cli.init:init", name="init", help="Make data directory, database an
 app.command("cli.accounts:app", name="accounts", help="Add, change and list accounts.")
 app.command("cli.run:run", name="run", help="Run once now.")
 app.command("cli.up:up", name="up", help="Run the schedule, with Prefect's server and its UI.")
+app.command("cli.keys:app", name="keys", help="Show and replace the keys that seal passwords.")
 app.command("cli.hold:hold", name="hold", help="Keep the sessions of accounts by hold.")
 app.command("cli.why:why", name="why", help="Tell what happened to an account, and what to do.")
 app.command("cli.alerts:app", name="alerts", help="Have operators told when it matters.")

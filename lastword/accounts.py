@@ -61,6 +61,7 @@ async def add(
         session.add(account)
         await _flush(session, wiring.name)
         if password and keyring:
+            await keyring.settle(session)
             account.secret = keyring.seal_password(account, password)
     return account
 
@@ -98,6 +99,8 @@ async def edit(
             server without the password for it.
     """
     async with database.writing() as session:
+        if keyring:
+            await keyring.settle(session)
         account = await _find(session, name, lock=True)
         to = replace(Wiring.of(account), **changes)
         try:

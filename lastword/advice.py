@@ -12,6 +12,7 @@ _BY_ERROR = {
     "Transient": "Nothing yet: tried again by itself, less and less often, but once a day",
     "HolderAway": "Start `lastword hold`, and keep it running: see docs/xmpp.md",
     "SealBroken": "`lastword accounts edit {name} --password`: the sealed one cannot be opened",
+    "OtherKey": "`lastword keys show` tells which key is missing",
     "Systemic": "`lastword doctor` tells what is wrong with the installation",
     "KeyTrouble": "`lastword doctor` tells what is wrong with the key",
     "KeyExists": "`lastword doctor` tells what is wrong with the key",

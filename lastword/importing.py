@@ -65,6 +65,8 @@ async def import_rows(
     good = list(_check_cells(given, problems))
     problems += _check_twice(given)
     async with database.session() if dry_run else database.writing() as session:
+        if keyring and not dry_run:
+            await keyring.settle(session)
         query = select(Account).with_for_update()
         accounts = {account.name: account for account in await session.exec(query)}
         for row in good:

@@ -1,11 +1,18 @@
-"""Where the key that seals secrets comes from: LASTWORD_KEY, else a file for its owner only."""
+"""Where the key that seals secrets comes from: LASTWORD_KEY, else a file for its owner only.
+
+Each holds one key; two while one is being replaced, apart by a space or a line's end: the one of
+before, then the one to come.
+"""
 
 import base64
 import binascii
+import fcntl
 import os
 import secrets
 import shlex
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -15,6 +22,8 @@ from lastword.settings import Settings
 
 KEY_BYTES = 32
 """AES-256."""
+MOST = 2
+"""Keys at one time."""
 MOUNTS = ("/run/secrets", "/var/run/secrets")
 """Where Docker, Podman and Kubernetes mount secrets; systemd says where, by a variable."""
 
@@ -27,8 +36,8 @@ class KeyExists(KeyTrouble):
     """There is a key already where a new one was to be made."""
 
 
-def read_key(settings: Settings) -> tuple[bytes, str]:
-    """Return the key and, for messages, where it came from.
+def read_keys(settings: Settings) -> tuple[list[bytes], str]:
+    """Return the key, or two while one is being replaced, and, for messages, where from.
 
     Raises:
         KeyTrouble: there is none, others may read it, or it is malformed.
@@ -52,6 +61,12 @@ def has_key(settings: Settings) -> bool:
     return True
 
 
+def is_mounted(path: Path) -> bool:
+    """Return whether a key file was put there for us, by what starts us."""
+    mounts = (*MOUNTS, os.environ.get("CREDENTIALS_DIRECTORY") or MOUNTS[0])
+    return any(path.is_relative_to(mount) for mount in mounts)
+
+
 def create_key(path: Path) -> None:
     """Make a new key in a file that only its owner may read.
 
@@ -62,13 +77,74 @@ def create_key(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        with os.fdopen(file, "wb") as stream:
-            stream.write(base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
-            stream.flush()
-            os.fsync(file)
+        _write(file, [new_key()])
         _publish(Path(temporary), path)
     except OSError as error:
         raise KeyTrouble(f"the key file {path} cannot be made: {error.strerror}") from None
+
+
+def new_key() -> bytes:
+    """Return a new key."""
+    return secrets.token_bytes(KEY_BYTES)
+
+
+@contextmanager
+def alone_with(path: Path) -> Iterator[None]:
+    """Hold the one right to replace a key file's content; let go of, however the process dies.
+
+    Raises:
+        KeyTrouble: another process has it, or the directory is not ours to write to.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    try:
+        file = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise _read_only(path, error) from None
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise KeyTrouble("the key is being replaced already, by another process") from None
+        yield
+    finally:
+        os.close(file)
+
+
+def replace_keys(path: Path, keys: Sequence[bytes]) -> None:
+    """Let a key file hold these keys: whole before and after, whenever the power fails.
+
+    Call it with the lock of `alone_with` held.
+
+    Raises:
+        KeyTrouble: it cannot be written.
+    """
+    # Always the same name: what a process that was killed has left is written over.
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        temporary.unlink(missing_ok=True)
+        _write(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), keys)
+        temporary.replace(path)
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise _read_only(path, error) from None
+
+
+def _read_only(path: Path, error: OSError) -> KeyTrouble:
+    return KeyTrouble(
+        f"the key file {path} cannot be replaced ({error.strerror}):"
+        " where it is given from outside, see docs/keys.md"
+    )
+
+
+def _write(file: int, keys: Sequence[bytes]) -> None:
+    with os.fdopen(file, "wb") as stream:
+        stream.writelines(base64.urlsafe_b64encode(key) + b"\n" for key in keys)
+        stream.flush()
+        os.fsync(file)
 
 
 def _publish(temporary: Path, path: Path) -> None:
@@ -108,18 +184,27 @@ def _forbidden(path: Path) -> int:
     Secrets that are mounted for us are 0444 or 0440: who may look there was decided outside, and
     only by processes like this one they are seen. None may be written to by others.
     """
-    mounts = (*MOUNTS, os.environ.get("CREDENTIALS_DIRECTORY") or MOUNTS[0])
-    is_mounted = any(path.is_relative_to(mount) for mount in mounts)
-    return 0o022 if is_mounted else 0o077
+    return 0o022 if is_mounted(path) else 0o077
 
 
-def _decode(text: str, origin: str) -> bytes:
-    try:
-        key = base64.b64decode(text.strip(), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != KEY_BYTES:
+def _decode(text: str, origin: str) -> list[bytes]:
+    """Return the keys of a text."""
+    keys = [_decode_one(word) for word in text.split()]
+    if not keys or not all(keys):
         raise KeyTrouble(
             f"{origin} holds no key ({KEY_BYTES} bytes in base64): restore it from your backup"
-        ) from None
-    return key
+        )
+    if len(keys) > MOST:
+        raise KeyTrouble(
+            f"{origin} holds {len(keys)} keys: it takes one, or two while one is replaced"
+        )
+    return keys
+
+
+def _decode_one(word: str) -> bytes:
+    """Return a key; nothing where this is none."""
+    try:
+        key = base64.b64decode(word, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+    return key if len(key) == KEY_BYTES else b""

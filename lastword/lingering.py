@@ -4,7 +4,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from lastword.sealing import Seal, SealBroken, SealedFor
+from lastword.sealing import SealBroken, SealedFor, Sealing
 from models import Account
 
 _COLUMN = "session_memory"
@@ -30,7 +30,7 @@ class Lingering:
         span: a session must last so long: from one run to the next, and a margin.
     """
 
-    def __init__(self, seal: Seal, span: timedelta) -> None:
+    def __init__(self, seal: Sealing, span: timedelta) -> None:
         self._seal = seal
         self.needed = span.total_seconds()
         """Seconds that a server must keep a session for."""

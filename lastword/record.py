@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import inspect
+
 from lastword.errors import LoginRefused, Rejected
 from lastword.health import Prognosis, health_after
 from lastword.outcome import Outcome
@@ -43,7 +45,8 @@ async def record(
         # One that was paused when its turn came was not tried: it stands as it stood.
         is_current = account.edited_at == synced.edited_at and synced.active
         if account.jid == synced.jid:  # what a server holds, it holds whatever people want since
-            account.session_memory = synced.session_memory
+            if _has_changed(synced, "session_memory"):
+                account.session_memory = synced.session_memory
             account.pep_memory = _held(account, synced)
         if is_current:
             _remember(account, synced, outcome)
@@ -99,6 +102,11 @@ def _held(account: Account, synced: Account) -> dict[str, Any] | None:
     if account.publisher == synced.publisher:
         return memory
     return {**(memory or {}), "asked": UNSETTLED}
+
+
+def _has_changed(account: Account, column: str) -> bool:
+    """Tell whether a value is another one than was loaded; that may have been sealed anew since."""
+    return bool(inspect(account).attrs[column].history.has_changes())
 
 
 def _repeats(outcome: Outcome, kind: OutcomeKind | None, reason: str | None) -> bool:

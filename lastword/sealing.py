@@ -3,6 +3,8 @@
 A token reads `v1.<key id>.<base64url of nonce and ciphertext>`. What it is for (table, column,
 row, server) is authenticated with it: a token copied to another account does not open there,
 and a password is never shown to a server other than the one that it was given for.
+
+A column's value is a token, or words and then a token.
 """
 
 import base64
@@ -11,7 +13,7 @@ import hmac
 import json
 import os
 from dataclasses import astuple, dataclass
-from typing import Self
+from typing import Protocol, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -26,6 +28,16 @@ _NONCE_BYTES = 12
 
 class SealBroken(LastWordError):
     """This one token does not open: altered, moved here from elsewhere, or of another key."""
+
+
+class OtherKey(SealBroken):
+    """It was sealed with a key that is not here: no fault of the account."""
+
+
+def sealed_columns() -> tuple[str, ...]:
+    """Return the columns of accounts that hold sealed values: those that their table marks so."""
+    columns = Account.__table__.columns  # type: ignore[attr-defined]
+    return tuple(column.name for column in columns if column.info.get("sealed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +61,11 @@ class SealedFor:
         """Return the place of an account's column, bound to the server of its JID.
 
         Raises:
-            ValueError: the account has no id yet; flush it first.
+            ValueError: the account has no id yet; flush it first. Or the column is not marked as
+                one of sealed values: then no change of keys would find it.
         """
+        if column not in sealed_columns():
+            raise ValueError(f"the column {column} is not marked as SEALED")
         if account.id is None:
             raise ValueError("an account needs its id before anything is sealed for it")
         return cls("account", column, account.id, domain_of(account.jid))
@@ -58,6 +73,18 @@ class SealedFor:
     def bound(self) -> bytes:
         """Return the associated data, the same for the same place only."""
         return json.dumps([_VERSION, *astuple(self)]).encode()
+
+
+class Sealing(Protocol):
+    """Seals and opens, with one key or several."""
+
+    def seal(self, text: str, place: SealedFor) -> str:
+        """See `Seal.seal`."""
+        ...
+
+    def open(self, token: str, place: SealedFor) -> str:
+        """See `Seal.open`."""
+        ...
 
 
 class Seal:
@@ -77,7 +104,9 @@ class Seal:
 
     def seal(self, text: str, place: SealedFor) -> str:
         """Return a token that opens only with this key and for this place."""
-        nonce = os.urandom(_NONCE_BYTES)
+        return self._seal(text, place, os.urandom(_NONCE_BYTES))
+
+    def _seal(self, text: str, place: SealedFor, nonce: bytes) -> str:
         sealed = nonce + self._cipher.encrypt(nonce, text.encode(), place.bound())
         return f"{_VERSION}.{self.key_id}.{base64.urlsafe_b64encode(sealed).decode()}"
 
@@ -93,13 +122,26 @@ class Seal:
         """
         version, _, encoded = token.rpartition(".")
         if version != f"{_VERSION}.{self.key_id}":
-            raise SealBroken("it was sealed with another key")
+            raise OtherKey("it was sealed with another key")
         try:
             sealed = _decode(encoded)
             nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
             return self._cipher.decrypt(nonce, ciphertext, place.bound()).decode()
         except (InvalidTag, ValueError):
             raise SealBroken("it was altered, or sealed for another place") from None
+
+    def seal_again(self, token: str, place: SealedFor, other: "Seal") -> str:
+        """Return a token of this key for what another key has sealed.
+
+        It keeps its nonce, by which a secret is known to be the same one; see
+        `models.held.credentials_of`. No two texts ever share key and nonce by that.
+
+        Raises:
+            SealBroken: it does not open.
+        """
+        text = other.open(token, place)
+        nonce = _decode(token.rpartition(".")[2])[:_NONCE_BYTES]
+        return self._seal(text, place, nonce)
 
 
 def _decode(encoded: str) -> bytes:
@@ -110,6 +152,12 @@ def _decode(encoded: str) -> bytes:
     return sealed
 
 
-def key_id_of(token: str) -> str:
-    """Return the id of the key that a token was sealed with."""
-    return token.partition(".")[2].partition(".")[0]
+def key_id_of(value: str) -> str:
+    """Return the id of the key that a column's value was sealed with."""
+    return split(value)[1].partition(".")[2].partition(".")[0]
+
+
+def split(value: str) -> tuple[str, str]:
+    """Return a column's value as the words before its token, and the token."""
+    words, space, token = value.rpartition(" ")
+    return words + space, token

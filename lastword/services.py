@@ -35,6 +35,7 @@ class Services:
         until_the_end: entered contexts that last as long as the services.
         troubles: by what is out of action (see `Systemic.kind`; None: everything), set by the
             first account that meets something systemic; stops the others that it concerns.
+        keyring: the database's own.
     """
 
     settings: Settings
@@ -45,6 +46,7 @@ class Services:
     until_the_end: AsyncExitStack
     notifier: Notifier | None = None
     troubles: dict[str | None, Systemic] = field(default_factory=dict)
+    keyring: Keyring | None = None
 
     def trouble_with(self, account: Account) -> Systemic | None:
         """Return what stops such an account, or None."""
@@ -102,6 +104,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             publishers=publishers,
             until_the_end=stack,
             notifier=_notifier(settings, tls, keyring),
+            keyring=keyring,
         )
 
 

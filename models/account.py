@@ -21,6 +21,9 @@ class Health(StrEnum):
     GONE = "gone"
 
 
+# Columns that hold sealed values: all that is sealed for accounts, and found by this mark.
+SEALED = {"info": {"sealed": True}}
+
 # All that choosing who is due looks at and gives, in the order of turns: the rows themselves,
 # with their texts and memories, are a hundred times larger.
 _DUE = Index("ix_account_due", "checked_at", "name", "due_at", "active", "health", "id")
@@ -39,7 +42,7 @@ class Account(SQLModel, table=True):
     jid: str = Field(max_length=3071)
     """Bare JID, normalised."""
     publisher: str = Field(default="login", max_length=16)
-    secret: str | None = Field(default=None, sa_type=Text)
+    secret: str | None = Field(default=None, sa_type=Text, sa_column_kwargs=SEALED)
     """The password, sealed by `lastword.secrets` for this account and server."""
     template: str = Field(default="{text}", max_length=512)
     length: int = Field(default=200, sa_column_kwargs={"server_default": "200"})
@@ -78,7 +81,7 @@ class Account(SQLModel, table=True):
     """When a run last got round to the account: those it could not, come first in the next."""
     source_memory: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     """What the source keeps between runs (ETag, resolved id, last post): assign, never mutate."""
-    session_memory: str | None = Field(default=None, sa_type=Text)
+    session_memory: str | None = Field(default=None, sa_type=Text, sa_column_kwargs=SEALED)
     """What the publisher keeps between runs, sealed: a saved session is a secret too."""
 
     pep_memory: dict[str, Any] | None = Field(default=None, sa_type=JSON)

@@ -49,5 +49,10 @@ class HolderBeat(SQLModel, table=True):
 
 
 def credentials_of(jid: str, secret: str | None) -> str:
-    """Return a word that changes when an account's JID or its sealed password does."""
-    return sha256(f"{jid}\n{secret or ''}".encode()).hexdigest()
+    """Return a word that changes when an account's JID or its password does.
+
+    A password that is sealed anew with another key keeps its nonce, and is the same password: the
+    first 16 characters of what is base64 in its token.
+    """
+    nonce = (secret or "").rpartition(".")[2][:16]
+    return sha256(f"{jid}\n{nonce}".encode()).hexdigest()

@@ -43,6 +43,8 @@ async def choose_accounts(which: Which, names: list[str] | None, *, dry_run: boo
     services = current()
     try:
         await services.until_the_end.enter_async_context(run_lock(services.database))
+        if services.keyring:  # a new key may have come before the lock was ours
+            await services.keyring.check(services.database)
         accounts = await runs.choose(services.database, which, names)
         await runs.expect(services.database, services.sources, accounts)
     except (RunUnderWay, WrongChoice) as error:

@@ -203,7 +203,7 @@ async def test_a_database_without_canary_is_told(database: Database, keyring: Ke
 
 async def test_a_wrong_key_is_told(database: Database, keyring: Keyring) -> None:
     await keyring.adopt(database)
-    other = Keyring(os.urandom(32), "the key file /srv/key")
+    other = Keyring(os.urandom(32), origin="the key file /srv/key")
     words = rf"the key file /srv/key is not .*it is {other.key_id}.*sealed with {keyring.key_id}"
     with pytest.raises(KeyTrouble, match=words):
         await other.check(database)

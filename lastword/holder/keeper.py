@@ -11,7 +11,6 @@ from lastword.holder.notes import Notes
 from lastword.holder.pace import Pace, backoff
 from lastword.holder.wishes import Wish
 from lastword.publishers.held_session import HeldSession
-from models.held import credentials_of
 from models.types import now
 
 LONGEST = 30.0
@@ -152,7 +151,7 @@ class Keeper:
 
     def _down(self, error: LastWordError) -> None:
         self._up_at = None
-        tried = credentials_of(*self.wish.credentials) if isinstance(error, Rejected) else None
+        tried = self.wish.credentials if isinstance(error, Rejected) else None
         self._note(
             up_since=None, shown=None, error=type(error).__name__, reason=str(error), tried=tried
         )

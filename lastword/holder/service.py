@@ -180,11 +180,12 @@ class Holder:
         domain = domain_of(wish.jid)
         session = HeldSession(
             wish.jid,
-            lambda: self._keyring.open_password(_account(wish)),
+            # As it is by then: it may have been sealed anew since.
+            lambda: self._keyring.open_password(_account(keeper.wish)),
             address=self._addresses.get(domain),
             **self._login,
         )
-        return Keeper(
+        keeper = Keeper(
             wish,
             session,
             pace=self._paces[domain],
@@ -192,6 +193,7 @@ class Holder:
             refused=self._quarantine,
             ping_seconds=self._own.hold_ping_seconds,
         )
+        return keeper
 
     async def _quarantine(self, wish: Wish, error: Rejected) -> None:
         with suppress(DatabaseTrouble):  # the next run hears it from our notes

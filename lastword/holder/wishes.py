@@ -53,9 +53,9 @@ class Wish:
     left: Account | None = None
 
     @property
-    def credentials(self) -> tuple[str, str | None]:
+    def credentials(self) -> str:
         """What a session was opened with; another needs another session."""
-        return self.jid, self.secret
+        return credentials_of(self.jid, self.secret)
 
 
 async def wishes(database: Database) -> dict[int, Wish]:

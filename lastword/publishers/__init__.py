@@ -9,7 +9,7 @@ from lastword.publishers.base import Publisher
 from lastword.publishers.hold import Hold
 from lastword.publishers.login import Login
 from lastword.publishers.operator import Operator, OperatorSettings
-from lastword.sealing import Seal
+from lastword.sealing import Sealing
 from lastword.settings import Settings
 from models import Account
 from models.database import Database
@@ -19,7 +19,7 @@ OpenSecret = Callable[[Account], str]
 
 
 def _login(
-    settings: Settings, tls: ssl.SSLContext, open_secret: OpenSecret, seal: Seal, _: Database
+    settings: Settings, tls: ssl.SSLContext, open_secret: OpenSecret, seal: Sealing, _: Database
 ) -> Publisher:
     return Login(
         tls=tls,
@@ -41,13 +41,17 @@ def _operator(settings: Settings, *_: object) -> Publisher:
 
 
 def _hold(
-    settings: Settings, tls: ssl.SSLContext, open_secret: OpenSecret, seal: Seal, database: Database
+    settings: Settings,
+    tls: ssl.SSLContext,
+    open_secret: OpenSecret,
+    seal: Sealing,
+    database: Database,
 ) -> Publisher:
     del settings, tls, open_secret, seal  # these are the holder's affair
     return Hold(database, deadline=HoldSettings().hold_deadline)
 
 
-Build = Callable[[Settings, ssl.SSLContext, OpenSecret, Seal, Database], Publisher]
+Build = Callable[[Settings, ssl.SSLContext, OpenSecret, Sealing, Database], Publisher]
 
 PUBLISHERS: dict[str, Build] = {
     "login": _login,
@@ -57,7 +61,11 @@ PUBLISHERS: dict[str, Build] = {
 
 
 def build_publishers(
-    settings: Settings, tls: ssl.SSLContext, open_secret: OpenSecret, seal: Seal, database: Database
+    settings: Settings,
+    tls: ssl.SSLContext,
+    open_secret: OpenSecret,
+    seal: Sealing,
+    database: Database,
 ) -> dict[str, Publisher]:
     """Return a publisher of each name; `close` each in the end.
 
