@@ -81,6 +81,8 @@ class Account(SQLModel, table=True):
     """When a run last got round to the account: those it could not, come first in the next."""
     source_memory: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     """What the source keeps between runs (ETag, resolved id, last post): assign, never mutate."""
+    trial: str | None = Field(default=None, max_length=80)
+    """`good`, or how many logins were begun and not ended, and of which credentials."""
     session_memory: str | None = Field(default=None, sa_type=Text, sa_column_kwargs=SEALED)
     """What the publisher keeps between runs, sealed: a saved session is a secret too."""
 

@@ -1,6 +1,7 @@
 """A keeper's patience: how long it waits after each way in which a session can fail."""
 
 import asyncio
+from contextlib import nullcontext
 from typing import cast
 
 import pytest
@@ -54,6 +55,7 @@ class Kept:
             pace=Pace(10_000, 10),
             notes=self.notes,
             refused=self._refused,
+            trial=lambda _: nullcontext(),
             ping_seconds=60,
         )
         self.keeper._pause = self._pause  # type: ignore[method-assign]

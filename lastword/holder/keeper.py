@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from time import monotonic
 
 from lastword.defect import defect
@@ -22,6 +22,7 @@ STOOD = 20.0
 throw us out."""
 
 Refused = Callable[[Wish, Rejected], Awaitable[None]]
+Trial = Callable[[Wish], AbstractAsyncContextManager[None]]
 
 
 class Keeper:
@@ -33,6 +34,7 @@ class Keeper:
         pace: of its server.
         notes: where to tell what became of it.
         refused: called when the server refuses the login, or there can be none.
+        trial: entered for each login; see `Trials.login`.
         ping_seconds: how often to ask whether the server is still there.
 
     Attributes:
@@ -47,6 +49,7 @@ class Keeper:
         pace: Pace,
         notes: Notes,
         refused: Refused,
+        trial: Trial,
         ping_seconds: float,
     ) -> None:
         self.wish = wish
@@ -54,6 +57,7 @@ class Keeper:
         self._pace = pace
         self._notes = notes
         self._refused = refused
+        self._trial = trial
         self._ping_seconds = ping_seconds
         self._shown: tuple[str | None] | None = None
         self._answered = wish.answered
@@ -102,7 +106,7 @@ class Keeper:
         """Log in, show, and raise what ends it."""
         if self.wish.is_refused:
             raise LoginRefused("")
-        has_resumed = await self._pace.log_in(self._session.open)
+        has_resumed = await self._pace.log_in(self._log_in)
         if not has_resumed:
             self._shown = None
         self._up_at = monotonic()
@@ -116,6 +120,10 @@ class Keeper:
                     await self._news
             except TimeoutError:
                 await self._session.check()
+
+    async def _log_in(self) -> bool:
+        async with self._trial(self.wish):
+            return await self._session.open()
 
     async def _show(self) -> None:
         """Show what is wanted, until that is what is shown."""

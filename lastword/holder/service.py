@@ -27,6 +27,7 @@ from lastword.record import quarantine
 from lastword.secrets import Keyring
 from lastword.settings import Settings
 from lastword.supervisor import keep_watchdog_quiet, tell_supervisor
+from lastword.trials import Trials
 from models import Account
 from models.database import Database
 from models.errors import DatabaseTrouble
@@ -74,6 +75,7 @@ class Holder:
         }
         self._heartbeat = Heartbeat(database)
         self._notes = Notes(database)
+        self._trials = Trials(database)
         self._paces: defaultdict[str, Pace] = defaultdict(
             lambda: Pace(own.hold_login_rate, own.hold_logins)
         )
@@ -191,6 +193,7 @@ class Holder:
             pace=self._paces[domain],
             notes=self._notes,
             refused=self._quarantine,
+            trial=lambda wish: self._trials.login(_account(wish)),
             ping_seconds=self._own.hold_ping_seconds,
         )
         return keeper
@@ -240,4 +243,5 @@ def _account(wish: Wish) -> Account:
         jid=wish.jid,
         secret=wish.secret,
         edited_at=wish.edited_at,
+        trial=wish.trial,
     )

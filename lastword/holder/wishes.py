@@ -19,7 +19,7 @@ PUBLISHER = "hold"
 
 _NEEDED = (
     *(col(Account.name), col(Account.jid), col(Account.secret), col(Account.edited_at)),
-    *(col(Account.health), col(Account.last_error)),
+    *(col(Account.health), col(Account.last_error), col(Account.trial)),
     *(col(Account.pep_memory), col(Account.published_status)),
 )
 
@@ -39,6 +39,7 @@ class Wish:
         answered: which has been answered.
         is_refused: whether the server has refused these very credentials.
         left: what another publisher has left on the server, as `HeldSession.take_back` takes it.
+        trial: what is known of logins with them; see `lastword.trials`.
     """
 
     account_id: int
@@ -51,6 +52,7 @@ class Wish:
     answered: int
     is_refused: bool
     left: Account | None = None
+    trial: str | None = None
 
     @property
     def credentials(self) -> str:
@@ -92,6 +94,7 @@ def _wish(account: Account, held: Held | None) -> Wish:
         jid=account.jid,
         secret=account.secret,
         edited_at=account.edited_at,
+        trial=account.trial,
         status=held.wanted,
         asked=held.asked,
         answered=held.answered,

@@ -11,6 +11,7 @@ from lastword.publishers.login import Login
 from lastword.publishers.operator import Operator, OperatorSettings
 from lastword.sealing import Sealing
 from lastword.settings import Settings
+from lastword.trials import Trials
 from models import Account
 from models.database import Database
 
@@ -19,7 +20,11 @@ OpenSecret = Callable[[Account], str]
 
 
 def _login(
-    settings: Settings, tls: ssl.SSLContext, open_secret: OpenSecret, seal: Sealing, _: Database
+    settings: Settings,
+    tls: ssl.SSLContext,
+    open_secret: OpenSecret,
+    seal: Sealing,
+    database: Database,
 ) -> Publisher:
     return Login(
         tls=tls,
@@ -29,6 +34,7 @@ def _login(
         answer_deadline=settings.xmpp_answer_deadline,
         logins=settings.logins,
         lingering=Lingering(seal, settings.linger),
+        trials=Trials(database),
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from lastword.breaker import Breaker
 from lastword.errors import LastWordError, Systemic
@@ -24,6 +24,7 @@ from lastword.publishers.reopening import reopened
 from lastword.publishers.resumption import Saved
 from lastword.publishers.session import xmpp_session
 from lastword.publishers.shared_status import SharedStatus
+from lastword.trials import Trials
 from models import Account
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,7 @@ class Login(Publisher):
         logins: so many at once.
         directory: finds the servers of all other domains.
         lingering: what is remembered of sessions that stay between runs; None: none stays.
+        trials: notes first logins; None: they are not noted.
 
     Raises:
         Systemic: `servers` is malformed.
@@ -129,6 +131,7 @@ class Login(Publisher):
         logins: int,
         directory: Directory | None = None,
         lingering: Lingering | None = None,
+        trials: Trials | None = None,
     ) -> None:
         self._tls = tls
         self._open_secret = open_secret
@@ -140,6 +143,7 @@ class Login(Publisher):
         self.pace = Pace()
         self._directory = directory or Directory()
         self._lingering = lingering
+        self._trials = trials
         self._disco = Disco()
 
     @asynccontextmanager
@@ -172,7 +176,7 @@ class Login(Publisher):
                 address=self._addresses.get(domain),
                 deadline=self._deadline,
                 answer_deadline=self._answer_deadline,
-                logins=self.pace.timing_within(f"{domain} (login)", self._logins),
+                logins=self._turn(account, domain),
                 directory=self._directory,
                 resource=resource,
                 saved=saved,
@@ -193,6 +197,13 @@ class Login(Publisher):
         except LastWordError as error:
             log.info("the session of account %s that lingers is left: %s", account.name, error)
         account.session_memory = None
+
+    @asynccontextmanager
+    async def _turn(self, account: Account, domain: str) -> AsyncIterator[None]:
+        """Wait for one login's turn; see `xmpp_session`."""
+        trial = self._trials.login(account) if self._trials else nullcontext()
+        async with self.pace.timing_within(f"{domain} (login)", self._logins), trial:
+            yield
 
     async def close(self) -> None:
         """Sessions share nothing that could be closed."""

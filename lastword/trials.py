@@ -1,0 +1,81 @@
+"""First logins with a password: noted before they are made, so that a refusal is not forgotten.
+
+A server's refusal is recorded a moment after it came. A process that is killed in this moment
+would forget it, and the next one would try the same wrong password again; servers ban for that.
+See docs/decisions/0010-first-logins-are-noted.md.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlmodel import col, select, update
+
+from lastword.errors import LoginRefused
+from models import Account
+from models.database import Database
+from models.held import credentials_of
+
+MOST = 2
+"""Logins with one password whose end nobody has recorded; a third is not begun."""
+_GOOD = "good"
+
+
+class Trials:
+    """Kept in our database; a password that has once been accepted costs nothing any more.
+
+    Args:
+        database: ours.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def login(self, account: Account) -> AsyncIterator[None]:
+        """Note that a login begins, and how it ended when the block does.
+
+        Args:
+            account: the row, detached.
+
+        Raises:
+            LoginRefused: such a login was cut off twice already: it may have been refused.
+        """
+        credentials = credentials_of(account.jid, account.secret)
+        good = f"{_GOOD} {credentials}"
+        if account.trial == good or not await self._begin(account, credentials):
+            yield
+            return
+        try:
+            yield
+        except LoginRefused:  # recorded by who asked for the login; until then this note stands
+            raise
+        except Exception:
+            await self._note(account, credentials, None)
+            raise
+        await self._note(account, credentials, good)
+
+    async def _begin(self, account: Account, credentials: str) -> bool:
+        """Note it; return False where the password is known to be good."""
+        query = select(Account.trial).where(Account.id == account.id).with_for_update()
+        async with self._database.writing() as session:
+            state, _, of = ((await session.exec(query)).first() or "").partition(" ")
+            cut_off = int(state) if of == credentials and state.isdecimal() else 0
+            if of == credentials and state == _GOOD:
+                return False
+            if cut_off >= MOST:
+                raise LoginRefused(
+                    f"a login was cut off {MOST} times before its answer was saved, so the password"
+                    f" may be wrong: set it again with `lastword accounts edit {account.name}"
+                    " --password`"
+                )
+            row = update(Account).where(col(Account.id) == account.id)
+            await session.exec(row.values(trial=f"{cut_off + 1} {credentials}"))
+        return True
+
+    async def _note(self, account: Account, credentials: str, trial: str | None) -> None:
+        """Note how it ended, unless the next one has begun with another password."""
+        row = update(Account).where(
+            col(Account.id) == account.id, col(Account.trial).endswith(credentials)
+        )
+        async with self._database.writing() as session:
+            await session.exec(row.values(trial=trial))
