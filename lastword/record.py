@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy.orm.attributes import get_history
 
 from lastword.errors import LoginRefused, Rejected
 from lastword.health import Prognosis, health_after
@@ -106,7 +106,7 @@ def _held(account: Account, synced: Account) -> dict[str, Any] | None:
 
 def _has_changed(account: Account, column: str) -> bool:
     """Tell whether a value is another one than was loaded; that may have been sealed anew since."""
-    return bool(inspect(account).attrs[column].history.has_changes())
+    return bool(get_history(account, column).has_changes())
 
 
 def _repeats(outcome: Outcome, kind: OutcomeKind | None, reason: str | None) -> bool:

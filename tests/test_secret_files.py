@@ -6,7 +6,7 @@ import pytest
 
 from lastword import keyfile
 from lastword.errors import Systemic
-from lastword.keyfile import KeyTrouble, create_key, read_key
+from lastword.keyfile import KeyTrouble, create_key, read_keys
 from lastword.publishers.operator import OperatorSettings
 from lastword.settings import Settings
 from lastword.sources.mastodon import MastodonSettings
@@ -75,10 +75,10 @@ def test_a_key_that_is_mounted_may_be_read_by_others(
     if mounted:
         monkeypatch.setattr(keyfile, "MOUNTS", (str(secret.parent),))
     if is_read:
-        assert len(read_key(settings)[0]) == 32
+        assert len(read_keys(settings)[0][0]) == 32
         return
     with pytest.raises(KeyTrouble, match="is open to others"):
-        read_key(settings)
+        read_keys(settings)
 
 
 def test_flow_runs_find_them_from_a_directory_of_their_own(
@@ -94,4 +94,4 @@ def test_systemds_credentials_are_mounted(secret: Path, monkeypatch: pytest.Monk
     create_key(secret)
     secret.chmod(0o440)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(secret.parent))
-    assert len(read_key(Settings(key_file=secret))[0]) == 32
+    assert len(read_keys(Settings(key_file=secret))[0][0]) == 32
