@@ -12,6 +12,7 @@ from importlib.metadata import version
 from cyclopts import App, UnknownCommandError
 
 from cli.errors import UsageError, exit_code
+from lastword.discretion import be_discreet
 
 app = App(
     name="lastword",
@@ -56,4 +57,5 @@ def _run(arguments: Sequence[str]) -> object:
 
 def main() -> None:
     """Run the command of this process and leave it."""
+    be_discreet()
     sys.exit(run_command(sys.argv[1:]))

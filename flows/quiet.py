@@ -2,6 +2,8 @@
 
 import logging
 
+from lastword.discretion import be_discreet
+
 
 def _drop_empty_traceback(record: logging.LogRecord) -> bool:
     if record.exc_info and record.exc_info[0] is None:
@@ -10,5 +12,6 @@ def _drop_empty_traceback(record: logging.LogRecord) -> bool:
 
 
 def calm_the_log() -> None:
-    """Keep `NoneType: None` out of the task runs' log lines. Calling it again changes nothing."""
+    """Keep `NoneType: None`, and secrets, out of the log. Calling it again changes nothing."""
+    be_discreet()
     logging.getLogger("prefect.task_runs").addFilter(_drop_empty_traceback)

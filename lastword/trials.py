@@ -42,7 +42,9 @@ class Trials:
         """
         credentials = credentials_of(account.jid, account.secret)
         good = f"{_GOOD} {credentials}"
-        if account.trial == good or not await self._begin(account, credentials):
+        # Without an id it is nobody's yet, and nothing is saved either.
+        is_known = account.id is None or account.trial == good
+        if is_known or not await self._begin(account, credentials):
             yield
             return
         try:

@@ -49,6 +49,8 @@ class Database:
         self.url = normalise(url)
         self.engine: AsyncEngine = create_async_engine(
             self.url,
+            # Values would stand in errors and, at level INFO, in the log: words of users.
+            hide_parameters=True,
             pool_size=8,
             max_overflow=8,
             pool_timeout=POOL_SECONDS,

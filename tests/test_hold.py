@@ -36,6 +36,13 @@ async def _until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) 
             await asyncio.sleep(0.05)
 
 
+async def _tried(holder: Holder) -> None:
+    async def is_tried() -> bool:
+        return holder.counts == (1, 0)
+
+    await _until(is_tried)
+
+
 async def _up(holder: Holder, number: int) -> None:
     async def are_up() -> bool:
         return holder.counts == (number, number)
@@ -250,7 +257,7 @@ async def test_refused_password_is_tried_once(
                 with pytest.raises(LoginRefused, match="refused the password"):
                     await holding.publish(account, "Out for tea")
                 # The second one's refusal is known from the first one's notes, maybe before.
-                await _until(lambda: holder.counts == (1, 0))  # noqa: B023
+                await _tried(holder)
         assert len(proxy.arrivals) == 1
         refused = await accounts.find(holding.database, person)
         assert (refused.health, refused.last_error) == (Health.NEEDS_OWNER, "LoginRefused")

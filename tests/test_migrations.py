@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "9999"
-down_revision = "0008"
+down_revision = "{head}"
 
 
 def upgrade() -> None:
@@ -44,9 +44,10 @@ class NewerCode:
     """This code with one more revision, which makes a table anew."""
 
     revision: Path
+    head: str
 
     def write(self, more: str = "") -> None:
-        self.revision.write_text(NEXT_REVISION.format(more=more))
+        self.revision.write_text(NEXT_REVISION.format(head=self.head, more=more))
 
     def forget(self) -> None:
         self.revision.unlink()
@@ -57,7 +58,7 @@ def newer_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NewerCode:
     monkeypatch.setattr(
         schema, "MIGRATIONS", shutil.copytree(schema.MIGRATIONS, tmp_path / "migrations")
     )
-    code = NewerCode(schema.MIGRATIONS / "versions" / "9999_next.py")
+    code = NewerCode(schema.MIGRATIONS / "versions" / "9999_next.py", schema.head())
     code.write()
     return code
 

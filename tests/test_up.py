@@ -20,6 +20,8 @@ from flows.sync_accounts import sync_accounts
 
 pytestmark = pytest.mark.xdist_group("up")
 
+TOKEN = "canary-of-x-4e1f"
+LOGGERS = "lastword,httpx,httpcore,slixmpp,aiosqlite,sqlalchemy,asyncio,alembic"
 DEPLOYMENT = "sync-accounts/every-30-minutes"
 
 
@@ -49,11 +51,18 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
     settings = {
         "LASTWORD_HTTP_DEADLINE": "5",
         "LASTWORD_RETRY_SECONDS": "0.1",
+        "LASTWORD_X_TOKEN": TOKEN,
         "PREFECT_LOGGING_LEVEL": "DEBUG",
+        # Also what libraries log, and to Prefect's server as well as to the files.
+        "PREFECT_LOGGING_ROOT_LEVEL": "DEBUG",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": LOGGERS,
+        "PYTHONFAULTHANDLER": "1",
+        "PYTHONASYNCIODEBUG": "1",
     }
     crowd = people(4)
     async with stage(crowd, settings) as scene:
         port = free_port()
+        key = (scene.lastword.data_dir / "key").read_text().strip()
         async with (
             scene.lastword.up(port, deadline=120),
             PrefectAPI(f"http://127.0.0.1:{port}/api") as api,
@@ -81,8 +90,8 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
             async with asyncio.timeout(60):
                 while (await api.state(first)).type != "RUNNING":
                     await asyncio.sleep(0.1)
-            for password in scene.passwords.values():
-                assert processes_with(password) == []
+            for secret in (*scene.passwords.values(), key):
+                assert processes_with(secret) == []
             second = await api.end(await api.start(DEPLOYMENT), deadline=60)
             assert second.type == "CANCELLED"
             assert "concurrency" in second.message.lower()
@@ -97,6 +106,10 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
         assert processes_with(str(scene.directory)) == []
 
         kept = contents(scene.directory)
+        assert [file.name for file, data in kept.items() if key.encode() in data] == ["key"]
+        gateway = scene.prosody.gateway["secret"].encode()
+        for canary in (TOKEN.encode(), gateway, b"not the password"):
+            assert [file for file, data in kept.items() if canary in data] == []
         for name, password in scene.passwords.items():
             assert [file for file, data in kept.items() if password.encode() in data] == []
             # Our own tables know addresses and posts; Prefect's and the logs do not.
@@ -108,7 +121,8 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
                 forms = (post.text.encode(), json.dumps(post.text).strip('"').encode())
                 found = [file for file, data in prefect.items() if any(f in data for f in forms)]
                 assert found == []
-        assert any(b"sync alice" in data for data in prefect.values()), "looked in the wrong place"
+        for seen in (b"sync alice", b"HTTP Request: "):
+            assert any(seen in data for data in prefect.values()), "looked in the wrong place"
 
 
 async def synced(api: PrefectAPI, flow_run: str, number: int) -> set[str]:

@@ -1,0 +1,131 @@
+"""Logs at level DEBUG, with secrets thrown at them."""
+
+import io
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from lastword.discretion import be_discreet, discreet
+from lastword.sealing import Seal, SealedFor
+from models import Account
+from models.database import Database
+
+SECRET = "cAnArY-77ab"
+SEALED = Seal(bytes(32)).seal("x", SealedFor("account", "secret", 1, "chat.example"))
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """All that is logged from now on, by anybody."""
+    before, root = logging.getLogRecordFactory(), logging.getLogger()
+    handler = logging.StreamHandler(written := io.StringIO())
+    handler.setFormatter(logging.Formatter("%(name)s %(message)s"))
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    be_discreet()
+    be_discreet()
+    yield written
+    root.removeHandler(handler)
+    root.setLevel(level)
+    logging.setLogRecordFactory(before)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"postgresql+asyncpg://lastword:{SECRET}@db.example/lastword is away",
+        f"GET https://blog.example/feed?token={SECRET}&n=1 200",
+        f"Authorization: Bearer {SECRET}",
+        f"headers=[(b'Authorization', b'Bearer {SECRET}')]",
+        f"[(b'Cookie', b'{SECRET}')]",
+        f"SEND: <auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{SECRET}</auth>",
+        f"<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{SECRET}</response>",
+        f"password={SECRET}",
+        f'{{"access_token": "{SECRET}"}}',
+        f"LASTWORD_X_TOKEN={SECRET}",
+        f"Basic {SECRET}",
+    ],
+)
+def test_what_looks_like_a_secret_is_left_out(said: str) -> None:
+    assert SECRET not in discreet(said)
+    assert discreet(discreet(said)) == discreet(said)
+
+
+def test_the_rest_stays() -> None:
+    for said in (
+        "chat.example refused the password: set the right one with `lastword accounts edit`",
+        "GET https://blog.example/feed 200 OK",
+        "12 of 800 sessions are up, token by token",
+        "it was sealed with key v1.0a1b2c3d",
+    ):
+        assert discreet(said) == said
+    assert SEALED.split(".")[2] not in discreet(f"parameters: {SEALED}")
+
+
+def test_loggers_of_ours_and_of_libraries(log: io.StringIO) -> None:
+    for name in ("lastword.attempt", "httpx", "httpcore.http11", "slixmpp.xmlstream", "asyncpg"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.DEBUG)  # as somebody does who looks for a fault
+        logger.debug("sent %s to %s", f"<auth>{SECRET}</auth>", f"https://u:{SECRET}@h/?a={SECRET}")
+        logger.setLevel(logging.NOTSET)
+    assert SECRET not in log.getvalue()
+    assert log.getvalue().count("\n") == 5
+
+
+def test_exceptions(log: io.StringIO) -> None:
+    try:
+        int(f"password={SECRET}")
+    except ValueError:
+        logging.getLogger("lastword").exception("it broke")
+    assert "ValueError" in log.getvalue()
+    assert SECRET not in log.getvalue()
+
+
+async def test_httpx_tells_the_path_only(log: io.StringIO) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200))
+    async with httpx.AsyncClient(transport=transport) as client:
+        await client.get(
+            f"https://blog.example/feed?key={SECRET}", headers={"authorization": SECRET}
+        )
+    assert "GET https://blog.example/feed?…" in log.getvalue()
+    assert SECRET not in log.getvalue()
+
+
+async def test_values_of_the_database(log: io.StringIO, database: Database) -> None:
+    logging.getLogger("sqlalchemy.engine").setLevel(logging.DEBUG)
+    logging.getLogger("aiosqlite").setLevel(logging.DEBUG)
+    words: dict[str, Any] = {
+        "name": "alice",
+        "source": "x:alice",
+        "jid": SECRET,
+        "published_status": SECRET,
+    }
+    async with database.writing() as session:
+        session.add(Account(**words))
+    with pytest.raises(IntegrityError) as told:
+        async with database.writing() as session:
+            session.add(Account(**words))
+    assert SECRET not in str(told.value)
+    async with database.session() as session:
+        await session.connection()
+        await (await session.connection()).execute(text("SELECT :w"), {"w": SECRET})
+    for name in ("sqlalchemy.engine", "aiosqlite"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    assert SECRET not in log.getvalue()
+
+
+def test_no_core_dump_of_our_processes() -> None:
+    code = (
+        "from lastword.discretion import be_discreet; be_discreet(); import resource;"
+        "print(resource.getrlimit(resource.RLIMIT_CORE))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)  # noqa: S603
+    assert ended.stdout == b"(0, 0)\n"
