@@ -9,6 +9,8 @@
 #   make screenshots     the pictures of docs/images/, of the real UI; fails if it lacks a text
 #   make bench           the measurements of bench/   NAME=logins for one     JSON=1 for figures
 #   make month           thirty days of 800 accounts: nobody lost, or tried or told of too often (an hour)
+#   make sbom            what the lock has in it, as CycloneDX: sbom.json
+#   make audit           known weaknesses of what the lock has in it, from PyPI's database
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -17,7 +19,7 @@ PEOPLE ?= 25
 TESTS ?= tests
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test alerts check screenshots bench month format lock clean
+.PHONY: help install demo test alerts check screenshots bench month sbom audit format lock clean
 
 help:
 	@sed -n 's/^#  //p' Makefile
@@ -73,6 +75,16 @@ lock: $(VENV)/.installed
 	$(BIN)/$(LOCK) $(UPGRADE) pyproject.toml --extra redis -c requirements/dev.txt -o requirements/run.txt
 	echo hatchling | $(BIN)/$(LOCK) $(UPGRADE) - -c requirements/dev.txt -o requirements/build.txt
 	echo uv | $(BIN)/$(LOCK) $(UPGRADE) - -o requirements/uv.txt
+
+# Of tools that only these two need: fetched for the moment.
+sbom: $(VENV)/.installed
+	@$(BIN)/uv tool run --quiet --from 'cyclonedx-bom>=7,<8' cyclonedx-py requirements \
+		requirements/run.txt --output-reproducible --spec-version 1.6 -o sbom.json
+	@echo sbom.json
+
+audit: $(VENV)/.installed
+	@$(BIN)/uv tool run --quiet --from 'pip-audit>=2,<3' pip-audit --strict --no-deps \
+		--disable-pip -r requirements/run.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -17,7 +18,7 @@ from lastword import accounts, runs
 from lastword import attempt as attempting
 from lastword.attempt import attempt
 from lastword.eligibility import Choice, Rules
-from lastword.errors import LoginRefused, Transient
+from lastword.errors import Deferred, LoginRefused, Transient
 from lastword.holder import service
 from lastword.holder.notes import Notes
 from lastword.holder.service import Holder
@@ -28,8 +29,8 @@ from lastword.post import Post
 from lastword.publishers import build_publishers
 from lastword.record import quarantine
 from lastword.runs import AccountRef, Which
-from lastword.secrets import Keyring
-from lastword.services import Services
+from lastword.secrets import Keyring, KeyTrouble
+from lastword.services import Services, open_services
 from lastword.settings import Settings
 from lastword.sources.base import Source
 from lastword.sources.http import GuardedClient
@@ -190,6 +191,36 @@ async def test_killed_before_the_refusal_is_recorded(
     await world.change_password()
     await world.run()
     assert world.auths == 3
+
+
+async def test_a_password_that_does_not_open_costs_one_account_and_no_login(world: World) -> None:
+    await world.add()
+    async with world.database.writing() as session:
+        row = await session.get_one(Account, 1)
+        row.secret = f"{row.secret}"[:-8] + "AAAAAAA="
+    outcome = await world.run()
+    assert "the saved password does not open" in outcome.reason
+    assert (await world.row()).health is Health.NEEDS_OWNER
+    assert world.auths == 0
+
+
+async def test_a_wrong_or_lost_key_stops_runs_and_blames_nobody(
+    world: World, tmp_path: Path
+) -> None:
+    await world.add()
+    settings = Settings(data_dir=tmp_path / "data", database_url=str(world.database.url))
+    with pytest.raises(KeyTrouble, match="there is no key at"):
+        async with open_services(settings):
+            pass
+    Keyring.create(settings.key_path)
+    with pytest.raises(KeyTrouble, match="restore the right key"):
+        async with open_services(settings):
+            pass
+    # Lost in the middle of a run, or taken away by a rotation elsewhere.
+    world.keyring = Keyring(bytes(31) + b"x")
+    assert isinstance((await world.run()).error, Deferred)
+    assert (await world.row()).health is Health.OK
+    assert world.auths == 0
 
 
 async def test_no_answer_is_no_refusal(world: World) -> None:

@@ -21,7 +21,6 @@ from flows.sync_accounts import sync_accounts
 pytestmark = pytest.mark.xdist_group("up")
 
 TOKEN = "canary-of-x-4e1f"
-LOGGERS = "lastword,httpx,httpcore,slixmpp,aiosqlite,sqlalchemy,asyncio,alembic"
 DEPLOYMENT = "sync-accounts/every-30-minutes"
 
 
@@ -53,11 +52,9 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
         "LASTWORD_RETRY_SECONDS": "0.1",
         "LASTWORD_X_TOKEN": TOKEN,
         "PREFECT_LOGGING_LEVEL": "DEBUG",
-        # Also what libraries log, and to Prefect's server as well as to the files.
-        "PREFECT_LOGGING_ROOT_LEVEL": "DEBUG",
-        "PREFECT_LOGGING_EXTRA_LOGGERS": LOGGERS,
+        # To Prefect's server, too; what httpx logs there would be logged for ever.
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "lastword,slixmpp",
         "PYTHONFAULTHANDLER": "1",
-        "PYTHONASYNCIODEBUG": "1",
     }
     crowd = people(4)
     async with stage(crowd, settings) as scene:
@@ -121,8 +118,7 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
                 forms = (post.text.encode(), json.dumps(post.text).strip('"').encode())
                 found = [file for file, data in prefect.items() if any(f in data for f in forms)]
                 assert found == []
-        for seen in (b"sync alice", b"HTTP Request: "):
-            assert any(seen in data for data in prefect.values()), "looked in the wrong place"
+        assert any(b"sync alice" in data for data in prefect.values()), "looked in the wrong place"
 
 
 async def synced(api: PrefectAPI, flow_run: str, number: int) -> set[str]:
