@@ -87,6 +87,10 @@ class Keyring:
         """Return the same, sealed with the key that seals; see `Seal.seal_again`."""
         return self._seals[self.key_id].seal_again(token, place, self._of(key_id_of(token)))
 
+    def mark(self, text: str) -> str:
+        """Return a word by which the same text is known again; see `Seal.mark`."""
+        return self._seals[self.key_id].mark(text)
+
     def seal_with(self, key_id: str) -> None:
         """Seal with this key from now on.
 
