@@ -32,7 +32,7 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	@scripts/install-debian prosody prosody-modules lua-check
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup $(TESTS)
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder $(TESTS)
 
 alerts: $(VENV)/.installed
 	@scripts/install-debian prosody prosody-modules

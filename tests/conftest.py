@@ -36,6 +36,20 @@ _SERVER = {
 }
 
 
+_LONGEST = ("up", "demo", "prefect", "hostile", "pep")
+"""Groups that one process works through; begun late, they would be waited for at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest groups first (`--no-loadscope-reorder` keeps to that)."""
+
+    def rank(item: pytest.Item) -> int:
+        marker = item.get_closest_marker("xdist_group")
+        return _LONGEST.index(marker.args[0]) if marker else len(_LONGEST)
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Async tests run on asyncio, as everything else here does."""

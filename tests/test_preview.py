@@ -10,7 +10,7 @@ import pytest
 from lastword.errors import Deferred, Gone, LastWordError, Rejected, Transient
 from lastword.post import Post
 from lastword.preview import preview
-from lastword.publishers.base import Confirmation
+from lastword.publishers.base import Confirmation, Publisher
 from lastword.services import Services
 from lastword.settings import Settings
 from lastword.sources import build_sources
@@ -42,14 +42,14 @@ def allowing(*hosts: str, **more: Any) -> Settings:  # noqa: ANN401
     return Settings.model_validate({"allow_hosts": frozenset(hosts), "http_deadline": 10} | more)
 
 
-class Publisher:
+class Shelf(Publisher):
     """Takes a status without any server."""
 
     def __init__(self) -> None:
         self.status: str | None = None
 
     @asynccontextmanager
-    async def session(self, account: Account) -> AsyncIterator["Publisher"]:
+    async def session(self, account: Account) -> AsyncIterator["Shelf"]:
         del account
         yield self
 
@@ -85,7 +85,7 @@ async def test_it_is_what_a_run_publishes(
     wired, settings = wiring(server, **options), allowing(server.host)
     seen = await preview(wired, settings)
 
-    publisher = Publisher()
+    publisher = Shelf()
     async with client(server) as http:
         services = Services(
             settings=settings,
