@@ -1,6 +1,7 @@
 """What activity and tune have in common: a node of one item, which an empty one takes away."""
 
 import unicodedata
+from abc import ABC, abstractmethod
 from xml.etree.ElementTree import Element
 
 from lastword.errors import Transient
@@ -12,7 +13,7 @@ from models import Account
 _ITEM = "current"
 
 
-class Single:
+class Single(ABC):
     """A node with one item. See `pep.Kept`.
 
     Args:
@@ -39,7 +40,7 @@ class Single:
         self._is_empty = not text
         return unicodedata.normalize("NFC", text) if text else None
 
-    async def check(self) -> None:
+    async def check(self) -> None:  # noqa: B027 (meant so: there is nothing to check)
         """There is always room: the one item that is replaced holds what is so just now."""
 
     async def set(self, status: str, post: Post | None, known: str) -> str | None:
@@ -54,6 +55,6 @@ class Single:
         if not await self._node.retract(_ITEM) and not is_emptied:
             raise Transient(f"{self._line.domain} did not let us take the status back")
 
+    @abstractmethod
     def payload(self, status: str | None, post: Post | None) -> Element:
         """Return what the item holds for a status; an empty one for None."""
-        raise NotImplementedError
