@@ -88,7 +88,10 @@ class Microblog:
         self._check_may_look()
         await self._look()
         for one in self._ours:
-            if not await self._node.retract(one, notify=True) and await self._node.item(one):
+            if (
+                not await self._node.retract(one, notify=True)
+                and await self._node.item(one) is not None
+            ):
                 raise Transient(f"{self._line.domain} did not let us take the status back")
         self._has_looked = False
 
