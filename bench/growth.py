@@ -185,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code."""
     parser = ArgumentParser(prog="python -m bench.growth", description=__doc__)
     parser.add_argument("--runs", type=int, default=192, help="short ones (default 192)")
-    parser.add_argument("--seconds", type=float, default=120, help="for them (default 120)")
+    parser.add_argument("--seconds", type=float, default=600, help="at most (default 600)")
     parser.add_argument("--accounts", type=int, default=800, help="to tell of (default 800)")
     parser.add_argument("--posts", type=float, default=3, help="a day and account (default 3)")
     parser.add_argument("--failing", type=float, default=0.05, help="share (default 0.05)")
