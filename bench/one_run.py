@@ -10,7 +10,7 @@ from time import monotonic
 
 from sqlmodel import select
 
-from flows.sync_accounts import WINDOW
+from flows.syncing import WINDOW
 from lastword import runs
 from lastword.attempt import attempt
 from lastword.errors import Transient

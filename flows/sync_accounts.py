@@ -1,33 +1,25 @@
 """The scheduled flow: choose accounts, sync each in a task run of its own, report."""
 
-from collections import Counter
 from time import monotonic
 from typing import Any, Literal, cast
 
-from prefect import flow, unmapped
+from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.futures import as_completed
 from prefect.states import Cancelled, Completed, Failed
 
 from flows.event_loop_task_runner import EventLoopTaskRunner
 from flows.lifespan import shared_services
-from flows.progress import Progress
 from flows.quiet import calm_the_log
+from flows.syncing import WINDOW, sync_all
 from flows.telling import telling
 from lastword.errors import Systemic
 from lastword.ping import Ping
 from lastword.runs import Which, WrongChoice
-from lastword.settings import Settings
 from lastword.verdict import Verdict
 from models.errors import DatabaseTrouble
 from models.run_lock import RunUnderWay
 from tasks.choose_accounts import Chosen, choose_accounts
 from tasks.report_run import report_run
-from tasks.sync_account import sync_account
-
-# A window, not the limit: a task run that waits for its retry holds its place in it. What must
-# be limited (logins, connections to a host) is limited where it happens.
-WINDOW = 200
 
 
 @flow(
@@ -73,16 +65,7 @@ def _sync(
     ping.started()
 
     began = monotonic()
-    retry = Settings().retry_seconds
-    futures = sync_account.with_options(retry_delay_seconds=[retry, 2 * retry]).map(
-        chosen.accounts, chosen.run_id, force=unmapped(force), dry_run=unmapped(dry_run)
-    )
-    seen: Counter[str] = Counter()
-    with Progress(len(chosen.accounts)) as progress:
-        for future in as_completed(futures):
-            state = future.state
-            seen[state.name or state.type.value] += 1
-            progress.advance(seen)
+    seen = sync_all(chosen, force=force, dry_run=dry_run)
 
     report = report_run.submit(chosen, dict(seen), monotonic() - began)
     judged = cast("Verdict", report.result())
