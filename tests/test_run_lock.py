@@ -10,6 +10,7 @@ import pytest
 
 from models import schema
 from models.database import Database
+from models.lock import Lock, holding, is_held
 from models.run_lock import RunUnderWay, run_lock
 from models.types import now
 
@@ -99,3 +100,19 @@ async def test_databases_do_not_share_a_lock(
     other = Database(f"sqlite:///{tmp_path_factory.mktemp('other')}/other.db")
     async with run_lock(database), run_lock(other):
         pass
+
+
+async def test_others_can_tell_whether_a_lock_is_held(
+    holder: asyncio.subprocess.Process, empty_database: Database
+) -> None:
+    running, other = Lock("run", 0x6C617375), Lock("other", 3 << 32 | 0x6C617375)
+    assert await is_held(empty_database, running)
+    assert not await is_held(empty_database, other)
+    async with holding(empty_database, other):
+        assert await is_held(empty_database, other)
+    assert not await is_held(empty_database, other)
+    holder.kill()
+    await holder.wait()
+    async with asyncio.timeout(10):  # PostgreSQL notices a moment later
+        while await is_held(empty_database, running):
+            await asyncio.sleep(0.05)
