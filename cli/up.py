@@ -6,14 +6,15 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.markup import escape
 
 from cli.errors import EXIT_FAILED, EXIT_OK, UsageError
+from deployments.cluster import ClusterSettings, cluster_of
 from deployments.processes import Child
-from deployments.profile import api_at, client_environment
+from deployments.profile import PrefectServer, client_environment
 from deployments.whereabouts import AlreadyUp, known
 from lastword import runs
 from lastword.health_port import health_port
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 NEWS = 2.0
 """Seconds between two looks for runs that ended."""
+_OUR_SQLITE = (
+    "Our own tables are in a SQLite file: for workers on this machine only. Others need"
+    " LASTWORD_DATABASE_URL, a PostgreSQL (docs/scaling.md)."
+)
 
 
 def up(
@@ -39,6 +44,7 @@ def up(
     host: str = "127.0.0.1",
     port: int = 4200,
     server: str | None = None,
+    profile: Literal["single", "cluster"] = "single",
 ) -> int:
     """Run everything until Ctrl-C: Prefect's server with its UI, the worker, the schedule.
 
@@ -48,16 +54,27 @@ def up(
         host: Address that Prefect's server listens on; it asks for no password, so keep it local.
         port: Port of Prefect's server and its UI.
         server: API address of a Prefect server of your own, such as http://prefect:4200/api.
+        profile: `single`: Prefect's server keeps all in a SQLite file and in memory. `cluster`:
+            in PostgreSQL and Redis, for more accounts than that can hold; see docs/scaling.md.
     """
     settings = Settings()
+    if profile == "cluster" and server:
+        raise UsageError(
+            "--profile says how our own Prefect server runs, and --server names another one:"
+            " leave one of them out"
+        )
+    cluster = asyncio.run(cluster_of(settings)) if profile == "cluster" else None
+    prefect = PrefectServer(host, port, server, cluster)
     asyncio.run(_prepare(settings))
-    api = server or api_at(host, port)
     # Prefect reads its environment when it is first imported.
-    os.environ.update(client_environment(settings.data_dir / "prefect", api))
+    os.environ.update(client_environment(settings.data_dir / "prefect", prefect.api))
+    # Only Prefect's server needs these, and gets them in variables of its own.
+    for name in ClusterSettings.FROM_FILES:
+        os.environ.pop(f"LASTWORD_{name}".upper(), None)
     # Flow runs have a working directory of their own: what is relative here would not be there.
     for name, path in settings.paths().items():
         os.environ[name] = str(path)
-    return asyncio.run(_up(settings, host, port, server))
+    return asyncio.run(_up(settings, prefect))
 
 
 async def _prepare(settings: Settings) -> None:
@@ -67,11 +84,11 @@ async def _prepare(settings: Settings) -> None:
         pass
 
 
-async def _up(settings: Settings, host: str, port: int, server: str | None) -> int:
+async def _up(settings: Settings, prefect: PrefectServer) -> int:
     from deployments.server import ServerTrouble  # noqa: PLC0415 (imports Prefect: see above)
 
     console = Console(highlight=False)
-    serving = asyncio.create_task(_serve(settings, host, port, server, console))
+    serving = asyncio.create_task(_serve(settings, prefect, console))
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -93,22 +110,20 @@ async def _up(settings: Settings, host: str, port: int, server: str | None) -> i
     return EXIT_FAILED
 
 
-async def _serve(
-    settings: Settings, host: str, port: int, server: str | None, console: Console
-) -> Child:
+async def _serve(settings: Settings, prefect: PrefectServer, console: Console) -> Child:
     """Run everything; return the first of our processes that ended by itself."""
     from deployments.up import up as everything  # noqa: PLC0415
 
-    api = server or api_at(host, port)
+    api = prefect.api
     started = asyncio.Event()
     async with Database.open(settings.database) as database:
         with known(settings.data_dir, api):
             async with _health(settings, database, api, started) as health:
-                what = "the worker" if server else "Prefect's server and a worker"
+                what = "the worker" if prefect.another else "Prefect's server and a worker"
+                if prefect.cluster and database.is_sqlite:
+                    console.print(_OUR_SQLITE, style="yellow")
                 console.print(f"Starting {what} …")
-                async with everything(
-                    settings.data_dir, host=host, port=port, server=server
-                ) as running:
+                async with everything(settings.data_dir, prefect) as running:
                     console.print(f"[bold green]Last Word is up[/]: {running.ui}")
                     console.print("Due accounts are synced every 30 minutes. Ctrl-C stops it all.")
                     console.print(f"How it does: {health}")

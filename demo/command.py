@@ -72,18 +72,19 @@ class LastWord:
 
     @asynccontextmanager
     async def up(
-        self, port: int, deadline: float, *, server: str | None = None
+        self, port: int, deadline: float, *options: str, server: str | None = None
     ) -> AsyncIterator[asyncio.subprocess.Process]:
         """Run `lastword up` for the length of the block; it is up when the block begins.
 
         Args:
             port: for Prefect's server.
             deadline: seconds until it says that it is up.
+            options: further ones.
             server: API address of a server that runs already, instead of one at the port.
         """
         where = ("--server", server) if server else ("--port", str(port))
         process = await asyncio.create_subprocess_exec(
-            *(COMMAND, "up", *where),
+            *(str(COMMAND), "up", *where, *options),
             env=self.environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -44,7 +44,7 @@ class PrefectAPI:
 
     async def deployment(self, name: str) -> dict[str, Any]:
         """Return a deployment by `flow/deployment`."""
-        found: dict[str, Any] = await self._call("GET", f"/deployments/name/{name}")
+        found: dict[str, Any] = await self.call("GET", f"/deployments/name/{name}")
         return found
 
     async def scheduled(self, deployment: str, deadline: float) -> int:
@@ -56,7 +56,7 @@ class PrefectAPI:
         }
         async with asyncio.timeout(deadline):
             while True:
-                runs = await self._call("POST", "/flow_runs/filter", json=wanted)
+                runs = await self.call("POST", "/flow_runs/filter", json=wanted)
                 if number := sum(run["auto_scheduled"] for run in runs):
                     return int(number)
                 await asyncio.sleep(EVERY)
@@ -64,12 +64,12 @@ class PrefectAPI:
     async def pause(self, deployment: str) -> None:
         """Let the schedule of a deployment rest: its runs are those that are asked for."""
         found = await self.deployment(deployment)
-        await self._call("POST", f"/deployments/{found['id']}/pause_deployment")
+        await self.call("POST", f"/deployments/{found['id']}/pause_deployment")
 
     async def start(self, deployment: str, parameters: Mapping[str, Any] | None = None) -> str:
         """Start a run of a deployment and return its id."""
         found = await self.deployment(deployment)
-        run = await self._call(
+        run = await self.call(
             "POST",
             f"/deployments/{found['id']}/create_flow_run",
             json={"parameters": parameters or {}, "state": {"type": "SCHEDULED"}},
@@ -78,7 +78,7 @@ class PrefectAPI:
 
     async def state(self, flow_run: str) -> State:
         """Return the present state of a flow run."""
-        run = await self._call("GET", f"/flow_runs/{flow_run}")
+        run = await self.call("GET", f"/flow_runs/{flow_run}")
         return _state(run)
 
     async def end(self, flow_run: str, deadline: float) -> State:
@@ -118,12 +118,13 @@ class PrefectAPI:
         rows: list[Any] = []
         wanted = {"flow_runs": {"id": {"any_": [flow_run]}}, "limit": PAGE}
         while True:
-            page = await self._call("POST", path, json={**wanted, "offset": len(rows)})
+            page = await self.call("POST", path, json={**wanted, "offset": len(rows)})
             rows += page
             if len(page) < PAGE:
                 return rows
 
-    async def _call(self, method: str, path: str, **arguments: Any) -> Any:  # noqa: ANN401
+    async def call(self, method: str, path: str, **arguments: Any) -> Any:  # noqa: ANN401
+        """Call the API and return what it answers."""
         if method != "GET" and "Prefect-Csrf-Token" not in self._http.headers:
             await self._fetch_token()
         # Prefect's own client asks again, too, when its SQLite is busy for a moment.

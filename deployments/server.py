@@ -88,10 +88,15 @@ async def make_work_pool(api: str) -> None:
                 await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
 
 
-async def close_abandoned_runs(api: str) -> None:
+async def close_abandoned_runs(api: str, worker: str) -> None:
     """Set runs to Crashed that a server of ours left unfinished when it ended with all the rest.
 
     Each would hold the deployment's one slot for ever, and every later run would be cancelled.
+    What another machine's worker has under way goes on: a server is restarted sooner than missed.
+
+    Args:
+        api: the server's API address.
+        worker: the name of our worker.
     """
     unfinished = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
     wanted = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=unfinished)))
@@ -99,6 +104,9 @@ async def close_abandoned_runs(api: str) -> None:
     with temporary_settings({PREFECT_API_URL: api}):
         async with get_client() as client:
             for run in await client.read_flow_runs(flow_run_filter=wanted):
+                # A worker signs what it takes; what none has taken, we may have begun by hand.
+                if run.labels.get("prefect.worker.name", worker) != worker:
+                    continue
                 await client.set_flow_run_state(run.id, crashed, force=True)
 
 

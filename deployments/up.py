@@ -48,36 +48,33 @@ class Up:
 
 
 @asynccontextmanager
-async def up(
-    data_dir: Path, *, host: str = "127.0.0.1", port: int = 4200, server: str | None = None
-) -> AsyncIterator[Up]:
+async def up(data_dir: Path, prefect: profile.PrefectServer) -> AsyncIterator[Up]:
     """Run everything for the length of the block.
 
     Args:
         data_dir: Prefect's files go to `prefect/` in it, logs to `logs/`.
-        host: address that our Prefect server listens on.
-        port: its port.
-        server: API address of an existing Prefect server, used instead of our own.
+        prefect: which server of Prefect's.
 
     Raises:
         ServerTrouble: the port is taken, or the server does not answer.
     """
     home, logs = data_dir / "prefect", data_dir / "logs"
-    api = server.rstrip("/") if server else profile.api_at(host, port)
+    api = prefect.api
     logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     adopt_orphans()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(end_orphans)
         children = []
-        if server is None:
-            children.append(await stack.enter_async_context(_server(home, logs, host, port, api)))
+        if prefect.another is None:
+            check_port(prefect.host, prefect.port)
+            children.append(await stack.enter_async_context(_server(home, logs, prefect)))
             await _answering(children[0], api)
-            await close_abandoned_runs(api)
+            await close_abandoned_runs(api, profile.worker_name(data_dir))
         else:
             await wait_until_it_answers(api, 10)
         await make_work_pool(api)
         # The worker needs seconds to start: it does so while Prefect's command deploys.
-        children.append(await stack.enter_async_context(_worker(home, logs, api)))
+        children.append(await stack.enter_async_context(_worker(data_dir, api)))
         await deploy(profile.client_environment(home, api), logs / "deploy.log")
         yield Up(api, api.removesuffix("/api"), tuple(children))
 
@@ -97,21 +94,23 @@ async def _answering(started: Child, api: str) -> None:
 
 
 @asynccontextmanager
-async def _server(home: Path, logs: Path, host: str, port: int, api: str) -> AsyncIterator[Child]:
-    check_port(host, port)
-    command = (sys.executable, "-m", "prefect", "server", "start", "--host", host)
-    environment = profile.server_environment(home, api, host)
+async def _server(home: Path, logs: Path, prefect: profile.PrefectServer) -> AsyncIterator[Child]:
+    command = (sys.executable, "-m", "prefect", "server", "start", "--host", prefect.host)
+    environment = profile.server_environment(home, prefect.api, prefect.host, prefect.cluster)
     async with child(
-        "Prefect's server", (*command, "--port", str(port)), environment, logs / "server.log"
+        "Prefect's server",
+        (*command, "--port", str(prefect.port)),
+        environment,
+        logs / "server.log",
     ) as process:
         yield process
 
 
 @asynccontextmanager
-async def _worker(home: Path, logs: Path, api: str) -> AsyncIterator[Child]:
+async def _worker(data_dir: Path, api: str) -> AsyncIterator[Child]:
     command = (sys.executable, "-m", "prefect", "worker", "start", "--type", "process")
-    environment = profile.worker_environment(home, api)
-    async with child(
-        "the worker", (*command, "--pool", profile.WORK_POOL), environment, logs / "worker.log"
-    ) as process:
+    ours = ("--pool", profile.WORK_POOL, "--name", profile.worker_name(data_dir))
+    environment = profile.worker_environment(data_dir / "prefect", api)
+    log = data_dir / "logs" / "worker.log"
+    async with child("the worker", (*command, *ours), environment, log) as process:
         yield process

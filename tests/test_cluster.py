@@ -1,12 +1,7 @@
-"""The flow where Prefect grows: its database on PostgreSQL, its events on Redis."""
+"""The flow where Prefect grows: `lastword up --profile cluster`, on PostgreSQL and Redis."""
 
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
+import json
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -14,69 +9,69 @@ import redis
 from demo.people import people
 from demo.prefect_api import PrefectAPI
 from demo.stage import free_port, stage
-from deployments.processes import child
-from deployments.profile import server_environment
-from deployments.server import wait_until_it_answers
+from tests.fixtures_database import REDIS_PASSWORD
 
 pytestmark = pytest.mark.xdist_group("demo")
 
-
-@pytest.fixture
-def redis_port(tmp_path: Path) -> Iterator[int]:
-    """A Redis of our own on loopback, gone after the test."""
-    program = shutil.which("redis-server")
-    if program is None:
-        reason = "redis-server is not installed"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    port = free_port()
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    with subprocess.Popen([*command, "--dir", str(tmp_path)], stdout=subprocess.DEVNULL) as server:  # noqa: S603
-        try:
-            yield port
-        finally:
-            server.terminate()
+POSTGRESQL_PASSWORD = "canary-of-postgresql"
+PASSWORDS = (POSTGRESQL_PASSWORD.encode(), REDIS_PASSWORD.encode())
+DEPLOYMENT = "sync-accounts/every-30-minutes"
 
 
 @pytest.mark.timeout(300)
-async def test_every_task_run_is_recorded(
-    redis_port: int, postgresql_url: str, postgresql_socket: Path, tmp_path: Path
+async def test_every_task_run_is_recorded_and_no_password_shown(
+    redis_url: str, postgresql_url: str, tmp_path: Path
 ) -> None:
-    del postgresql_socket
-    port = free_port()
-    api_url = f"http://127.0.0.1:{port}/api"
-    parts = urlsplit(postgresql_url)
-    environment = {
-        **server_environment(tmp_path / "prefect", api_url),
-        "PREFECT_API_DATABASE_CONNECTION_URL": parts._replace(scheme="postgresql+asyncpg").geturl(),
-        "PREFECT_MESSAGING_BROKER": "prefect_redis.messaging",
-        "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
-        "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
-        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
-        "PREFECT_REDIS_MESSAGING_HOST": "127.0.0.1",
-        "PREFECT_REDIS_MESSAGING_PORT": str(redis_port),
-    }
-    program = str(Path(shutil.which("prefect", path=Path(sys.executable).parent) or "prefect"))
-    command = (program, "server", "start", "--host", "127.0.0.1", "--port", str(port))
-    log = tmp_path / "server.log"
     crowd = people(8)
     settings = {
-        "PREFECT_API_URL": api_url,
+        "LASTWORD_PREFECT_DATABASE_URL_FILE": str(tmp_path / "postgresql"),
+        "LASTWORD_REDIS_URL": redis_url,
         "LASTWORD_HTTP_DEADLINE": "1",
         "LASTWORD_RETRY_SECONDS": "0.1",
+        "PREFECT_LOGGING_LEVEL": "DEBUG",
     }
-    async with child("Prefect's server", command, environment, log):
-        await wait_until_it_answers(api_url, 120)
-        async with stage(crowd, settings) as scene, PrefectAPI(api_url) as api:
-            said = await scene.lastword.ask("run", "--json")
-            assert said.code == 1, said.errors  # three of eight failed: more than the threshold
-            runs = await api._call("POST", "/flow_runs/filter", json={})
-            recorded = await api.recorded(runs[0]["id"], len(crowd) + 2, deadline=60)
-            names = {name.removeprefix("sync "): state.name for name, state in recorded.items()}
-            assert {person.name: names[person.name] for person in crowd} == {
-                person.name: "Failed" if person.broken else "Published" for person in crowd
-            }
-    with redis.Redis(port=redis_port) as client:
-        streams = [key for key in client.scan_iter() if client.type(key) == b"stream"]
-    assert streams, "the events did not pass through Redis"
+    # Ours trusts whoever comes by its socket, with any password.
+    url = postgresql_url.replace("lastword@", f"lastword:{POSTGRESQL_PASSWORD}@")
+    (tmp_path / "postgresql").write_text(url)
+    port = free_port()
+    api_url = f"http://127.0.0.1:{port}/api"
+    async with stage(crowd, settings) as scene:
+        up = scene.lastword.up(port, 180, "--profile", "cluster")
+        async with up as process, PrefectAPI(api_url) as api:
+            run = await api.start(DEPLOYMENT)
+            # Three of eight failed: more than the threshold.
+            assert (await api.end(run, deadline=90)).type == "FAILED"
+            recorded = await api.recorded(run, len(crowd) + 2, deadline=60)
+            told = json.dumps(await api.call("GET", "/admin/settings"))
+            commands, environments = _processes(str(scene.directory), but=process.pid)
+        names = {name.removeprefix("sync "): state.name for name, state in recorded.items()}
+        assert {person.name: names[person.name] for person in crowd} == {
+            person.name: "Failed" if person.broken else "Published" for person in crowd
+        }
+        kept = [file.read_bytes() for file in scene.directory.rglob("*") if file.is_file()]
+    for password in PASSWORDS:
+        assert password.decode() not in told
+        assert not [data for data in (*commands, *kept) if password in data]
+        # Prefect's server takes it in no other way.
+        holders = {command for command, data in environments.items() if password in data}
+        assert holders
+        assert all(b"server\0start" in one or b"uvicorn" in one for one in holders), holders
+    assert "prefect_redis.messaging" in told
+    with redis.Redis.from_url(redis_url) as client:
+        assert [key for key in client.scan_iter() if client.type(key) == b"stream"]
+
+
+def _processes(directory: str, *, but: int) -> tuple[list[bytes], dict[bytes, bytes]]:
+    """Return all commands; and by command the environment of each that works in a directory."""
+    commands, environments = list[bytes](), dict[bytes, bytes]()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+            environment = (process / "environ").read_bytes()
+        except OSError:
+            continue
+        commands.append(command)
+        # What it was started with, it was given by people.
+        if directory.encode() in environment and process.name != str(but):
+            environments[command] = environment
+    return commands, environments

@@ -7,12 +7,18 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
-from deployments.profile import server_environment
+from deployments.profile import Cluster, server_environment
 from tests.fixtures_cli import Lastword
 
 DEPLOYMENTS = Path(__file__).parent.parent / "deployments"
-OF_THE_PLACE = {"PREFECT_API_URL", "PREFECT_SERVER_CORS_ALLOWED_ORIGINS"}
+# The database's address has a password in it: it comes of a file, in the command.
+OF_THE_PLACE = {
+    "PREFECT_API_URL",
+    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS",
+    "PREFECT_API_DATABASE_CONNECTION_URL",
+}
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +29,9 @@ def services() -> dict[str, Any]:
 
 
 def test_prefect_runs_with_our_profile(services: dict[str, Any]) -> None:
-    ours = server_environment(Path("/tmp/prefect"), "http://prefect:4200/api", "0.0.0.0")  # noqa: S104, S108
+    cluster = Cluster(SecretStr(""), SecretStr("redis://redis:6379/0"))
+    home, everywhere = Path("/tmp/prefect"), "0.0.0.0"  # noqa: S104, S108
+    ours = server_environment(home, "http://prefect:4200/api", everywhere, cluster)
     theirs = services["prefect"]["environment"]
     wanted = {name: value for name, value in ours.items() if name not in OF_THE_PLACE}
     assert {name: theirs.get(name) for name in wanted} == wanted
