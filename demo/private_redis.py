@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from demo.private_postgresql import NotInstalled
+from demo.postgresql import NotInstalled
 
 _HOST = "127.0.0.1"
 _PATIENCE = 20.0

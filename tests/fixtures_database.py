@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.private_postgresql import NotInstalled, new_database, private_postgresql
+from demo.postgresql import NotInstalled, PostgreSQL, new_database
 from demo.private_redis import private_redis
 from models import schema
 from models.database import Database
@@ -25,8 +25,8 @@ def not_installed(error: NotInstalled) -> None:
 def postgresql_socket() -> Iterator[Path]:
     """The socket directory of a PostgreSQL of our own, gone when the tests end."""
     try:
-        with private_postgresql() as socket:
-            yield socket
+        with PostgreSQL() as server:
+            yield server.socket
     except NotInstalled as error:
         not_installed(error)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from demo.private_postgresql import psql
+from demo.postgresql import psql
 from demo.private_redis import private_redis
 from deployments.profile import Cluster, PrefectServer, server_environment
 from tests.fixtures_cli import Lastword, assert_refused
