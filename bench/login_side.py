@@ -17,6 +17,7 @@ from time import monotonic, process_time
 from typing import Any
 
 import psutil
+from pydantic import SecretStr
 
 # Registering our SCRAM changes slixmpp for all of a process, so each side imports its own.
 Publish = Callable[[str, str], Awaitable[None]]
@@ -29,7 +30,7 @@ def _ours(server: dict[str, Any], tls: ssl.SSLContext) -> Publish:
     host, port = server["address"]
     login = Login(
         tls=tls,
-        open_secret=lambda _: str(server["password"]),
+        open_secret=lambda _: SecretStr(server["password"]),
         servers={server["domain"]: f"{host}:{port}"},
         deadline=60,
         answer_deadline=60,

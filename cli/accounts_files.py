@@ -36,7 +36,7 @@ async def import_(
     settings = Settings()
     async with Database.open(settings.database) as database:
         keyring = None
-        if any("password" in row.cells for row in given):
+        if any(row.password for row in given):
             keyring = await open_keyring(settings, database)
         done = await import_rows(database, given, keyring=keyring, update=update, dry_run=dry_run)
     _tell(done, dry_run=dry_run)

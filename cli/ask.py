@@ -27,7 +27,7 @@ def ask_password(prompt: str, *, stdin: bool) -> SecretStr:
     """
     try:
         text = _read(prompt, variable=VARIABLE, option="--password-stdin", stdin=stdin)
-        return checked_password(text)
+        return checked_password(SecretStr(text))
     except ValueError as error:
         raise UsageError(str(error)) from None
 

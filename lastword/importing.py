@@ -106,12 +106,13 @@ def _check_cells(given: Sequence[Row], problems: list[Problem]) -> Iterator[_Che
         ]
         for column, text in row.cells.items():
             try:
-                if column == "password":
-                    password = checked_password(text)
-                else:
-                    values[column] = checked(column, text)
+                values[column] = checked(column, text)
             except ValueError as error:
                 problems.append(Problem(row.place, column, str(error)))
+        try:
+            password = checked_password(row.password) if row.password else None
+        except ValueError as error:
+            problems.append(Problem(row.place, "password", str(error)))
         if len(problems) == before:
             yield _Checked(row.place, values, password)
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import SecretBytes, SecretStr
 
 from lastword.errors import Systemic
 from lastword.settings import Settings
@@ -36,16 +36,16 @@ class KeyExists(KeyTrouble):
     """There is a key already where a new one was to be made."""
 
 
-def read_keys(settings: Settings) -> tuple[list[bytes], str]:
+def read_keys(settings: Settings) -> tuple[list[SecretBytes], str]:
     """Return the key, or two while one is being replaced, and, for messages, where from.
 
     Raises:
         KeyTrouble: there is none, others may read it, or it is malformed.
     """
     if settings.key is not None:
-        return _decode(settings.key.get_secret_value(), "LASTWORD_KEY"), "LASTWORD_KEY"
+        return _decode(settings.key, "LASTWORD_KEY"), "LASTWORD_KEY"
     path = settings.key_path
-    return _decode(_read(path).get_secret_value(), f"the key file {path}"), f"the key file {path}"
+    return _decode(_read(path), f"the key file {path}"), f"the key file {path}"
 
 
 def has_key(settings: Settings) -> bool:
@@ -83,9 +83,9 @@ def create_key(path: Path) -> None:
         raise KeyTrouble(f"the key file {path} cannot be made: {error.strerror}") from None
 
 
-def new_key() -> bytes:
+def new_key() -> SecretBytes:
     """Return a new key."""
-    return secrets.token_bytes(KEY_BYTES)
+    return SecretBytes(secrets.token_bytes(KEY_BYTES))
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def alone_with(path: Path) -> Iterator[None]:
         os.close(file)
 
 
-def replace_keys(path: Path, keys: Sequence[bytes]) -> None:
+def replace_keys(path: Path, keys: Sequence[SecretBytes]) -> None:
     """Let a key file hold these keys: whole before and after, whenever the power fails.
 
     Call it with the lock of `alone_with` held.
@@ -140,9 +140,9 @@ def _read_only(path: Path, error: OSError) -> KeyTrouble:
     )
 
 
-def _write(file: int, keys: Sequence[bytes]) -> None:
+def _write(file: int, keys: Sequence[SecretBytes]) -> None:
     with os.fdopen(file, "wb") as stream:
-        stream.writelines(base64.urlsafe_b64encode(key) + b"\n" for key in keys)
+        stream.writelines(base64.urlsafe_b64encode(key.get_secret_value()) + b"\n" for key in keys)
         stream.flush()
         os.fsync(file)
 
@@ -187,9 +187,9 @@ def _forbidden(path: Path) -> int:
     return 0o022 if is_mounted(path) else 0o077
 
 
-def _decode(text: str, origin: str) -> list[bytes]:
+def _decode(text: SecretStr, origin: str) -> list[SecretBytes]:
     """Return the keys of a text."""
-    keys = [_decode_one(word) for word in text.split()]
+    keys = [_decode_one(SecretStr(word)) for word in text.get_secret_value().split()]
     if not keys or not all(keys):
         raise KeyTrouble(
             f"{origin} holds no key ({KEY_BYTES} bytes in base64): restore it from your backup"
@@ -201,10 +201,10 @@ def _decode(text: str, origin: str) -> list[bytes]:
     return keys
 
 
-def _decode_one(word: str) -> bytes:
+def _decode_one(word: SecretStr) -> SecretBytes:
     """Return a key; nothing where this is none."""
     try:
-        key = base64.b64decode(word, altchars=b"-_", validate=True)
+        key = base64.b64decode(word.get_secret_value(), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        return b""
-    return key if len(key) == KEY_BYTES else b""
+        return SecretBytes(b"")
+    return SecretBytes(key if len(key) == KEY_BYTES else b"")

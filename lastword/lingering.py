@@ -4,6 +4,8 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import SecretStr
+
 from lastword.sealing import SealBroken, SealedFor, Sealing
 from models import Account
 
@@ -42,10 +44,11 @@ class Lingering:
 
         Args:
             account: the row, saved before.
-            session: JSON.
+            session: JSON, but that its `id` is a secret.
             until: when the server gives it up (aware).
         """
-        token = self._seal.seal(json.dumps(session), SealedFor.account(account, _COLUMN))
+        text = SecretStr(json.dumps(session, default=SecretStr.get_secret_value))
+        token = self._seal.seal(text, SealedFor.account(account, _COLUMN))
         account.session_memory = f"{until.isoformat(timespec='seconds')} {token}"
 
     def recall(self, account: Account) -> dict[str, Any] | None:
@@ -54,7 +57,12 @@ class Lingering:
             return None
         token = account.session_memory.partition(" ")[2]
         try:
-            session = json.loads(self._seal.open(token, SealedFor.account(account, _COLUMN)))
+            opened = self._seal.open(token, SealedFor.account(account, _COLUMN))
+            session = json.loads(opened.get_secret_value(), object_hook=_hide)
         except (SealBroken, ValueError):
             return None
         return session if isinstance(session, dict) else None
+
+
+def _hide(session: dict[str, Any]) -> dict[str, Any]:
+    return session | {"id": SecretStr(str(session["id"]))} if "id" in session else session

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import SecretStr
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +24,8 @@ class Ping:
         url: the check's own address; None: nobody is told.
     """
 
-    def __init__(self, url: str | None) -> None:
-        self._url = url.rstrip("/") if url else None
+    def __init__(self, url: SecretStr | None) -> None:
+        self._url = url
 
     def started(self) -> None:
         """Tell that a run has begun."""
@@ -43,8 +44,9 @@ class Ping:
             return
         body = message.encode()[:_SAID]
         try:
+            to = httpx.URL(self._url.get_secret_value().rstrip("/") + what)
             # What it answers is of no interest, and may be long.
-            with httpx.stream("POST", self._url + what, content=body, timeout=PATIENCE) as reply:
+            with httpx.stream("POST", to, content=body, timeout=PATIENCE) as reply:
                 reply.raise_for_status()
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             # Neither address nor answer: who knows the one can silence the switch.

@@ -9,12 +9,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from lastword.usage import UsageError
 from lastword.wiring import Wiring
 from models import Account
 
 REQUIRED = ("name", "source", "jid")
-COLUMNS = (*Wiring.__slots__, "password")
+_PASSWORD = "password"  # noqa: S105 (a column's name)
+COLUMNS = (*Wiring.__slots__, _PASSWORD)
 """Of an imported file; an exported one has no password."""
 
 _BOOLEANS = {"active": ("no", "yes"), "mentions": ("drop", "keep"), "hashtags": ("drop", "keep")}
@@ -62,9 +65,15 @@ class Row:
 
     place: str
     cells: dict[str, str]
+    password: SecretStr | None = None
 
-    def __repr__(self) -> str:  # a password may be among the cells
-        return f"Row({self.place!r}, {sorted(self.cells)})"
+    @classmethod
+    def of(cls, place: str, cells: dict[str, str]) -> "Row":
+        """Return the row of these cells; a password is taken as it stands."""
+        password = cells.pop(_PASSWORD, None)
+        stripped = {column: text.strip() for column, text in cells.items()}
+        filled = {column: text for column, text in stripped.items() if text}
+        return cls(place, filled, SecretStr(password) if password else None)
 
 
 def read(file: Path, format_: Format | None = None) -> list[Row]:
@@ -124,7 +133,7 @@ def _read_csv(text: str, file: str) -> list[Row]:
                 text = f"{len(cells)} cells under {len(header)} columns"
                 problems.append(Problem(place, None, text))
             else:
-                rows.append(Row(place, _filled(dict(zip(header, cells, strict=True)))))
+                rows.append(Row.of(place, dict(zip(header, cells, strict=True))))
     except csv.Error as error:
         raise ImportTrouble(
             [Problem(f"{file}, line {lines.line_num}", None, f"no CSV: {error}")]
@@ -188,10 +197,4 @@ def _item(place: str, item: Any, problems: list[Problem]) -> Row:  # noqa: ANN40
             problems.append(Problem(place, column, "not a text"))
         else:
             cells[column] = value or ""
-    return Row(place, _filled(cells))
-
-
-def _filled(cells: dict[str, str]) -> dict[str, str]:
-    """Return the cells that say something; a password is taken as it stands."""
-    stripped = {c: text if c == "password" else text.strip() for c, text in cells.items()}
-    return {column: text for column, text in stripped.items() if text}
+    return Row.of(place, cells)

@@ -17,6 +17,7 @@ from typing import Protocol, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import SecretBytes, SecretStr
 
 from lastword.errors import LastWordError
 from lastword.jid import domain_of
@@ -78,11 +79,11 @@ class SealedFor:
 class Sealing(Protocol):
     """Seals and opens, with one key or several."""
 
-    def seal(self, text: str, place: SealedFor) -> str:
+    def seal(self, text: SecretStr, place: SealedFor) -> str:
         """See `Seal.seal`."""
         ...
 
-    def open(self, token: str, place: SealedFor) -> str:
+    def open(self, token: str, place: SealedFor) -> SecretStr:
         """See `Seal.open`."""
         ...
 
@@ -94,27 +95,30 @@ class Seal:
         key: 32 bytes.
     """
 
-    def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
-        self._marking = hmac.digest(key, b"lastword mark", "sha256")
-        self.key_id = hashlib.sha256(b"lastword key id" + key).hexdigest()[:8]
+    def __init__(self, key: SecretBytes) -> None:
+        plain = key.get_secret_value()
+        self._cipher = AESGCM(plain)
+        self._marking = SecretBytes(hmac.digest(plain, b"lastword mark", "sha256"))
+        self.key_id = hashlib.sha256(b"lastword key id" + plain).hexdigest()[:8]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.key_id})"
 
-    def seal(self, text: str, place: SealedFor) -> str:
+    def seal(self, text: SecretStr, place: SealedFor) -> str:
         """Return a token that opens only with this key and for this place."""
         return self._seal(text, place, os.urandom(_NONCE_BYTES))
 
-    def _seal(self, text: str, place: SealedFor, nonce: bytes) -> str:
-        sealed = nonce + self._cipher.encrypt(nonce, text.encode(), place.bound())
+    def _seal(self, text: SecretStr, place: SealedFor, nonce: bytes) -> str:
+        plain = text.get_secret_value().encode()
+        sealed = nonce + self._cipher.encrypt(nonce, plain, place.bound())
         return f"{_VERSION}.{self.key_id}.{base64.urlsafe_b64encode(sealed).decode()}"
 
-    def mark(self, text: str) -> str:
+    def mark(self, text: SecretStr) -> str:
         """Return a word by which the same text is known again; only the key could guess it."""
-        return hmac.digest(self._marking, text.encode(), "sha256").hex()
+        plain = text.get_secret_value().encode()
+        return hmac.digest(self._marking.get_secret_value(), plain, "sha256").hex()
 
-    def open(self, token: str, place: SealedFor) -> str:
+    def open(self, token: str, place: SealedFor) -> SecretStr:
         """Return what was sealed.
 
         Raises:
@@ -126,7 +130,7 @@ class Seal:
         try:
             sealed = _decode(encoded)
             nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-            return self._cipher.decrypt(nonce, ciphertext, place.bound()).decode()
+            return SecretStr(self._cipher.decrypt(nonce, ciphertext, place.bound()).decode())
         except (InvalidTag, ValueError):
             raise SealBroken("it was altered, or sealed for another place") from None
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from pydantic import SecretStr
+from pydantic import SecretBytes, SecretStr
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -24,7 +24,7 @@ from models.key_check import NEXT, PRESENT
 
 __all__ = ["KeyExists", "KeyTrouble", "Keyring", "SealBroken", "SealedFor"]
 
-_CANARY = "last word"
+_CANARY = SecretStr("last word")
 _CANARY_PLACE = SealedFor("key_check", "canary", 1, "")
 
 
@@ -42,7 +42,7 @@ class Keyring:
     """
 
     def __init__(
-        self, *keys: bytes, origin: str = "the key", settings: Settings | None = None
+        self, *keys: SecretBytes, origin: str = "the key", settings: Settings | None = None
     ) -> None:
         self._take(keys)
         self.origin = origin
@@ -71,11 +71,11 @@ class Keyring:
         """The ids of all keys here, the one to come last."""
         return tuple(self._seals)
 
-    def seal(self, text: str, place: SealedFor) -> str:
+    def seal(self, text: SecretStr, place: SealedFor) -> str:
         """Return a token that opens only for this place; see `Seal.seal`."""
         return self._seals[self.key_id].seal(text, place)
 
-    def open(self, token: str, place: SealedFor) -> str:
+    def open(self, token: str, place: SealedFor) -> SecretStr:
         """Return what was sealed, with whichever key that is here, or has come since.
 
         Raises:
@@ -87,7 +87,7 @@ class Keyring:
         """Return the same, sealed with the key that seals; see `Seal.seal_again`."""
         return self._seals[self.key_id].seal_again(token, place, self._of(key_id_of(token)))
 
-    def mark(self, text: str) -> str:
+    def mark(self, text: SecretStr) -> str:
         """Return a word by which the same text is known again; see `Seal.mark`."""
         return self._seals[self.key_id].mark(text)
 
@@ -105,15 +105,14 @@ class Keyring:
         """Return the known word, sealed."""
         return self.seal(_CANARY, _CANARY_PLACE)
 
-    def seal_password(self, account: Account, password: SecretStr | str) -> str:
+    def seal_password(self, account: Account, password: SecretStr) -> str:
         """Return the token to keep as `account.secret`; it opens for this account and server.
 
         `settle` comes before, in the transaction that saves it.
         """
-        text = password.get_secret_value() if isinstance(password, SecretStr) else password
-        return self.seal(text, SealedFor.account(account, "secret"))
+        return self.seal(password, SealedFor.account(account, "secret"))
 
-    def open_password(self, account: Account) -> str:
+    def open_password(self, account: Account) -> SecretStr:
         """Return the account's password.
 
         Raises:
@@ -198,7 +197,7 @@ class Keyring:
         await self.check(database)
         return not is_known
 
-    def _take(self, keys: Sequence[bytes]) -> None:
+    def _take(self, keys: Sequence[SecretBytes]) -> None:
         self._seals = {seal.key_id: seal for seal in map(Seal, keys)}
         if getattr(self, "key_id", None) not in self._seals:
             self.key_id = next(iter(self._seals))

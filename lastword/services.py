@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from pydantic import SecretStr
+
 from lastword.errors import Systemic
 from lastword.jid import domain_of
 from lastword.pace import HostPace, Pace
@@ -111,11 +113,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 def _notifier(settings: Settings, tls: ssl.SSLContext, keyring: Keyring) -> Notifier | None:
     if not settings.notifier_jid or not settings.notifier_password:
         return None
-    password = settings.notifier_password.get_secret_value()
+    jid, password = settings.notifier_jid, settings.notifier_password
     return Notifier(
-        settings.notifier_jid,
+        jid,
         password,
-        mark=keyring.mark(f"{settings.notifier_jid}\n{password}"),
+        mark=keyring.mark(SecretStr(f"{jid}\n{password.get_secret_value()}")),
         tls=tls,
         servers=settings.xmpp_servers,
         deadline=settings.xmpp_deadline,

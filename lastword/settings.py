@@ -23,13 +23,15 @@ def _default_data_dir() -> Path:
 class Settings(FileSettings):
     """Built at the start of a command or run, never at import."""
 
-    model_config = SettingsConfigDict(env_prefix="LASTWORD_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="LASTWORD_", extra="ignore", hide_input_in_errors=True
+    )
 
     FROM_FILES = frozenset({"database_url", "notifier_password"})
 
     data_dir: Path = Field(default_factory=_default_data_dir)
     """Database, key and Prefect's own files live here."""
-    database_url: str | None = None
+    database_url: SecretStr | None = None
     """SQLAlchemy URL; None: SQLite in the data directory."""
     key: SecretStr | None = None
     """The key that seals secrets; wins over the key file."""
@@ -148,9 +150,9 @@ class Settings(FileSettings):
         return {name: path for name, path in named.items() if path}
 
     @property
-    def database(self) -> str:
-        """The database's SQLAlchemy URL, with its async driver."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir}/lastword.db"
+    def database(self) -> SecretStr:
+        """The database's SQLAlchemy URL; it may have a password in it."""
+        return self.database_url or SecretStr(f"sqlite+aiosqlite:///{self.data_dir}/lastword.db")
 
     @property
     def key_path(self) -> Path:

@@ -80,21 +80,21 @@ def checked(field: str, text: str) -> Any:  # noqa: ANN401 (each column has its 
     return _CHECKS[field](text)
 
 
-def checked_password(text: str) -> SecretStr:
+def checked_password(password: SecretStr) -> SecretStr:
     """Return a password, which is taken as it is.
 
     Raises:
         ValueError: it is empty, or no text; the message does not repeat it.
     """
-    if not text:
+    if not password:
         raise ValueError("the password is empty")
-    if len(text) > _LONGEST["password"]:
+    if len(password) > _LONGEST["password"]:
         raise ValueError(f"the password is longer than {_LONGEST['password']} characters")
     try:
-        text.encode()
+        password.get_secret_value().encode()
     except UnicodeEncodeError:
         raise ValueError("the password is not UTF-8") from None
-    return SecretStr(text)
+    return password
 
 
 def _name(text: str) -> str:

@@ -5,6 +5,8 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, text
@@ -96,20 +98,21 @@ async def _column(file: Path, table: str, column: str) -> str | None:
 
 async def _run(url: URL | None, program: str, *arguments: str | Path) -> str:
     """Run a program of PostgreSQL's and return what it said."""
-    process = await asyncio.create_subprocess_exec(
-        _program(program),
-        *arguments,
-        env={**os.environ, **(_environment(url) if url else {})},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        out, errors = await process.communicate()
-    except asyncio.CancelledError:
-        process.kill()
-        await process.wait()
-        raise
+    with _password_file(url) as password:
+        process = await asyncio.create_subprocess_exec(
+            _program(program),
+            *arguments,
+            env={**os.environ, **password, **(_environment(url) if url else {})},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            out, errors = await process.communicate()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
     if process.returncode != 0:
         said = errors.decode(errors="replace").strip().splitlines()
         raise DatabaseTrouble(f"{program} failed: {said[0] if said else 'it did not say why'}")
@@ -127,6 +130,22 @@ def _program(name: str) -> str:
     )
 
 
+@contextmanager
+def _password_file(url: URL | None) -> Iterator[dict[str, str]]:
+    """Give the variable that names a file with the URL's password, for our user only.
+
+    A variable with the password itself could be read in /proc, and in what a crash reports.
+    """
+    if url is None or not url.password:
+        yield {}
+        return
+    escaped = re.sub(r"[\\:]", r"\\\g<0>", str(url.password))
+    with tempfile.NamedTemporaryFile("w", prefix="lastword-", encoding="utf-8") as file:
+        file.write(f"*:*:*:*:{escaped}\n")
+        file.flush()
+        yield {"PGPASSFILE": file.name}
+
+
 def _environment(url: URL) -> dict[str, str]:
     """Return what libpq's programs connect by; never arguments, which other users can see."""
     host = url.host or url.query.get("host")
@@ -135,7 +154,6 @@ def _environment(url: URL) -> dict[str, str]:
         "PGHOST": host if isinstance(host, str) else None,
         "PGPORT": str(url.port) if url.port else None,
         "PGUSER": url.username,
-        "PGPASSWORD": str(url.password) if url.password else None,
         "PGDATABASE": url.database,
         "PGSSLMODE": {"true": "require", "True": "require"}.get(ssl, ssl)
         if isinstance(ssl, str)

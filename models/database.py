@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import SecretStr
 from sqlalchemy import URL, Dialect, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
@@ -45,8 +46,8 @@ class Database:
         DatabaseTrouble: the URL cannot be one.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = normalise(url)
+    def __init__(self, url: SecretStr | str) -> None:
+        self.url = normalise(url.get_secret_value() if isinstance(url, SecretStr) else url)
         self.engine: AsyncEngine = create_async_engine(
             self.url,
             # Values would stand in errors and, at level INFO, in the log: words of users.
@@ -65,7 +66,7 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, *, check: bool = True) -> AsyncIterator[Self]:
+    async def open(cls, url: SecretStr | str, *, check: bool = True) -> AsyncIterator[Self]:
         """Give a database, and close it in the end.
 
         Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretBytes, SecretStr
 
 from demo.prosody import Prosody
 from lastword import accounts, runs
@@ -58,7 +58,7 @@ class Holding:
 
     database: Database
     prosody: Prosody
-    keyring: Keyring = field(default_factory=lambda: Keyring(os.urandom(32)))
+    keyring: Keyring = field(default_factory=lambda: Keyring(SecretBytes(os.urandom(32))))
     address: tuple[str, int] = ("", 0)
     answer_deadline: float = 10
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import trustme
+from pydantic import SecretStr
 from slixmpp.xmlstream import XMLStream
 
 from demo.contact import Contact
@@ -132,7 +133,7 @@ def log_in(tls: ssl.SSLContext) -> LogIn:
             nothing_left(),
             xmpp_session(
                 jid,
-                password,
+                SecretStr(password),
                 tls=tls,
                 address=address,
                 deadline=deadline,
@@ -219,7 +220,7 @@ def login_to(
     host, port = address
     return Login(
         tls=tls,
-        open_secret=lambda _: password,
+        open_secret=lambda _: SecretStr(password),
         servers={DOMAIN: f"{host}:{port}"},
         deadline=20,
         answer_deadline=answer_deadline,

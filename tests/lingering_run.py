@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretBytes, SecretStr
+
 from lastword.jid import domain_of
 from lastword.lingering import Lingering
 from lastword.publishers.login import Login
@@ -17,7 +19,7 @@ from models import Account
 if TYPE_CHECKING:
     from demo.prosody import Prosody
 
-LINGERING = Lingering(Seal(bytes(32)), timedelta(minutes=40))
+LINGERING = Lingering(Seal(SecretBytes(bytes(32))), timedelta(minutes=40))
 
 
 async def run(
@@ -32,7 +34,7 @@ async def run(
     """Bring an account's status up to date as `sync` does; return whether it was set."""
     login = Login(
         tls=tls,
-        open_secret=lambda _: password,
+        open_secret=lambda _: SecretStr(password),
         servers={domain_of(account.jid): f"{at[0]}:{at[1]}"},
         deadline=20,
         answer_deadline=answer_deadline,

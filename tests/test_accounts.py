@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretBytes, SecretStr
 from sqlmodel import select
 
 from lastword import accounts
@@ -25,7 +25,7 @@ SESAME = SecretStr("sesame")
 
 @pytest.fixture
 def keyring() -> Keyring:
-    return Keyring(bytes(32))
+    return Keyring(SecretBytes(bytes(32)))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ async def test_added_as_given_and_found_again(database: Database, keyring: Keyri
     await accounts.add(database, ALICE, password=SESAME, keyring=keyring)
     account = await accounts.find(database, "alice")
     assert Wiring.of(account) == ALICE
-    assert keyring.open_password(account) == "sesame"
+    assert keyring.open_password(account) == SecretStr("sesame")
     assert account.health is Health.OK
     assert account.due_at is None, "due at once"
 
@@ -189,7 +189,7 @@ async def test_another_servers_password_is_sealed_for_it(
         password=SecretStr("new"),
         keyring=keyring,
     )
-    assert keyring.open_password(account) == "new"
+    assert keyring.open_password(account) == SecretStr("new")
     account.secret = troubled.secret
     with pytest.raises(Rejected):
         keyring.open_password(account)
@@ -209,7 +209,7 @@ async def test_renamed_with_its_password(
 ) -> None:
     del troubled
     account = await accounts.edit(database, "alice", {"name": "alicia"})
-    assert keyring.open_password(account) == "sesame"
+    assert keyring.open_password(account) == SecretStr("sesame")
     await accounts.check_free(database, "alice")
 
 

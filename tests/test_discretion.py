@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretBytes, SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
@@ -18,7 +19,9 @@ from models import Account
 from models.database import Database
 
 SECRET = "cAnArY-77ab"
-SEALED = Seal(bytes(32)).seal("x", SealedFor("account", "secret", 1, "chat.example"))
+SEALED = Seal(SecretBytes(bytes(32))).seal(
+    SecretStr("x"), SealedFor("account", "secret", 1, "chat.example")
+)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from bench.proxy import Proxy
@@ -338,8 +339,8 @@ async def test_a_session_keeps_no_password(holding: Holding, person: str) -> Non
         ((keeper, _),) = holder._keepers.values()
         client = keeper._session._client
         assert client
-        assert client.password == ""
-        assert client.credentials["password"] == ""
+        assert not client.credentials
+        assert not client._secret
         assert client.plugin["feature_mechanisms"].mech is None
 
 
@@ -352,7 +353,7 @@ def test_a_session_verifies_its_server(what: str) -> None:
     with pytest.raises(ValueError, match="must verify"):
         HeldSession(
             f"alice@{DOMAIN}",
-            str,
+            lambda: SecretStr(""),
             tls=context,
             address=None,
             deadline=1,

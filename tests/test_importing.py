@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretBytes, SecretStr
 
 from lastword import accounts, rows
 from lastword.importing import Imported, import_rows
@@ -24,7 +24,7 @@ Import = Callable[..., "list[str]"]
 
 @pytest.fixture
 def keyring() -> Keyring:
-    return Keyring(bytes(32))
+    return Keyring(SecretBytes(bytes(32)))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ async def test_all_rows_are_imported(database: Database, file: Path, keyring: Ke
     a, b = await accounts.list_accounts(database)
     assert Wiring.of(a) == Wiring("a", FEED, "a@b.example", template="{url}", active=False)
     assert Wiring.of(b) == Wiring("b", FEED, "b@b.example")
-    assert keyring.open_password(a) == "sesame"
+    assert keyring.open_password(a) == SecretStr("sesame")
     assert b.secret is None
 
 
@@ -95,7 +95,7 @@ async def test_update_changes_what_is_said_and_keeps_the_rest(
     account = await accounts.find(database, "a")
     assert account.source == "feed:https://new.example/f"
     assert (account.template, account.active) == ("{url}", False)
-    assert keyring.open_password(account) == "sesame"
+    assert keyring.open_password(account) == SecretStr("sesame")
 
 
 @pytest.mark.parametrize("format_", Format)
@@ -129,7 +129,7 @@ async def test_update_to_another_server_asks_for_its_password(
     assert told.startswith("people.csv, line 2, column password: the saved password is for b.exam")
     given = _rows(file, f"{HEADER}a,{FEED},a@new.example,,,,new\n")
     await import_rows(database, given, keyring=keyring, update=True)
-    assert keyring.open_password(await accounts.find(database, "a")) == "new"
+    assert keyring.open_password(await accounts.find(database, "a")) == SecretStr("new")
 
 
 async def test_a_dry_run_checks_and_changes_nothing(

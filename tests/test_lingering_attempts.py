@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import cast
 
 import pytest
+from pydantic import SecretBytes, SecretStr
 
 from demo.prosody import MODULES, Prosody
 from lastword import accounts, runs
@@ -71,12 +72,12 @@ class World:
         host, port = self.prosody.address
         login = Login(
             tls=tls_for(self.prosody),
-            open_secret=lambda _: PASSWORD,
+            open_secret=lambda _: SecretStr(PASSWORD),
             servers={DOMAIN: f"{host}:{port}"},
             deadline=20,
             answer_deadline=20,
             logins=1,
-            lingering=Lingering(Seal(bytes(32)), self.settings.linger),
+            lingering=Lingering(Seal(SecretBytes(bytes(32))), self.settings.linger),
         )
         services = Services(
             settings=self.settings,

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterator
 
 import pytest
+from pydantic import SecretBytes, SecretStr
 
 from demo.prosody import MODULES, Prosody
 from lastword.errors import Defect, Systemic
@@ -17,7 +18,7 @@ from models.database import Database
 from tests.fixtures_xmpp import CONTACT, MANY, account, login_to, nothing_left, tls_for, witness
 from tests.xmpp_peer import DOMAIN, PASSWORD
 
-SEAL = Seal(bytes(32))
+SEAL = Seal(SecretBytes(bytes(32)))
 NOWHERE = Database("sqlite:////nowhere/lastword.db")
 BOTH = Confirmation("pep+presence")
 
@@ -153,13 +154,15 @@ async def test_server_without_pep(without_pep: Prosody) -> None:
 def test_server_setting_that_is_malformed(tls: ssl.SSLContext, server: str) -> None:
     settings = Settings(xmpp_servers={DOMAIN: server})
     with pytest.raises(Systemic, match="LASTWORD_XMPP_SERVERS"):
-        build_publishers(settings, tls, lambda _: PASSWORD, SEAL, NOWHERE)
+        build_publishers(settings, tls, lambda _: SecretStr(PASSWORD), SEAL, NOWHERE)
 
 
 async def test_built_from_the_settings(prosody: Prosody, person: str) -> None:
     host, port = prosody.address
     settings = Settings(xmpp_servers={DOMAIN.upper(): f"{host}:{port}"})
-    publishers = build_publishers(settings, tls_for(prosody), lambda _: PASSWORD, SEAL, NOWHERE)
+    publishers = build_publishers(
+        settings, tls_for(prosody), lambda _: SecretStr(PASSWORD), SEAL, NOWHERE
+    )
     assert publishers.keys() == PUBLISHERS.keys()
     async with publishers["login"].session(account(person)) as session:
         assert await session.set("Out for tea") == BOTH

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 import pytest
+from pydantic import SecretStr
 from slixmpp import JID
 from slixmpp.stanza import Message
 
@@ -71,7 +72,7 @@ async def test_user_who_does_not_exist(login: Login) -> None:
 
 
 async def test_password_that_is_not_there(prosody: Prosody, person: str) -> None:
-    def none(_: Account) -> str:
+    def none(_: Account) -> SecretStr:
         raise Rejected("no password is set")
 
     login = login_to(prosody.address, tls_for(prosody))

@@ -1,7 +1,7 @@
 """Owners are told once for each cause and once when it is over: on a real Prosody, by message."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 import time_machine
+from pydantic import SecretBytes, SecretStr
 from slixmpp.stanza import Message
 from sqlmodel import select
 
@@ -56,8 +57,8 @@ class OnePost(Source):
 def notifier(prosody: Prosody, password: str = PASSWORD) -> Notifier:
     return Notifier(
         NOTIFIER,
-        password,
-        mark=Keyring(bytes(32)).mark(password),
+        SecretStr(password),
+        mark=Keyring(SecretBytes(bytes(32))).mark(SecretStr(password)),
         tls=tls_for(prosody),
         servers={DOMAIN: f"{prosody.host}:{prosody.port}"},
         deadline=20,
@@ -238,7 +239,7 @@ async def test_what_is_not_delivered_in_time_is_for_the_next_run(
         services(database, notifier(prosody)),
         notifier=Notifier(
             NOTIFIER,
-            PASSWORD,
+            SecretStr(PASSWORD),
             mark="",
             tls=tls_for(prosody),
             servers={DOMAIN: "127.0.0.1:9"},
@@ -345,6 +346,8 @@ def test_what_to_do_about_posts() -> None:
 
 
 def test_a_mark_tells_a_login_from_another_and_nothing_else() -> None:
-    key: Callable[[int], Keyring] = lambda number: Keyring(bytes([number] * 32))  # noqa: E731
-    assert key(1).mark("sesame") == key(1).mark("sesame")
-    assert len({key(1).mark("sesame"), key(1).mark("sesam"), key(2).mark("sesame")}) == 3
+    def mark(key: int, text: str) -> str:
+        return Keyring(SecretBytes(bytes([key] * 32))).mark(SecretStr(text))
+
+    assert mark(1, "sesame") == mark(1, "sesame")
+    assert len({mark(1, "sesame"), mark(1, "sesam"), mark(2, "sesame")}) == 3

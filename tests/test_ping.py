@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import anyio
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from demo.receiver import Receiver, receiving
 from lastword.ping import Ping, is_safe
@@ -20,7 +20,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 async def test_start_success_and_failure(receiver: Receiver) -> None:
     def run() -> None:
-        ping = Ping(receiver.switch + "/")
+        ping = Ping(SecretStr(receiver.switch + "/"))
         ping.started()
         ping.succeeded("2 Published")
         ping.failed("the disk is full")
@@ -34,8 +34,8 @@ async def test_trouble_is_logged_without_the_address(
 ) -> None:
     def run() -> None:
         Ping(None).started()
-        Ping("http://127.0.0.1:9/SECRET").succeeded("")
-        Ping(receiver.webhook + "/SECRET").succeeded("")
+        Ping(SecretStr("http://127.0.0.1:9/SECRET")).succeeded("")
+        Ping(SecretStr(receiver.webhook + "/SECRET")).succeeded("")
 
     with caplog.at_level(logging.WARNING, "lastword.ping"):
         await anyio.to_thread.run_sync(run)

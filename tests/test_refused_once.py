@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretBytes, SecretStr
 
 from lastword import accounts, runs
 from lastword import attempt as attempting
@@ -81,7 +81,7 @@ class World:
         self.database = database
         self.server = server
         self.tls = tls
-        self.keyring = Keyring(bytes(32))
+        self.keyring = Keyring(SecretBytes(bytes(32)))
         host, port = server.address
         self.settings = Settings(xmpp_servers={DOMAIN: f"{host}:{port}"}, xmpp_deadline=10)
 
@@ -217,7 +217,7 @@ async def test_a_wrong_or_lost_key_stops_runs_and_blames_nobody(
         async with open_services(settings):
             pass
     # Lost in the middle of a run, or taken away by a rotation elsewhere.
-    world.keyring = Keyring(bytes(31) + b"x")
+    world.keyring = Keyring(SecretBytes(bytes(31) + b"x"))
     assert isinstance((await world.run()).error, Deferred)
     assert (await world.row()).health is Health.OK
     assert world.auths == 0

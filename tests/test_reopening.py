@@ -5,13 +5,14 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
+from pydantic import SecretStr
 
 from lastword.errors import Deferred, LastWordError, LoginRefused, Transient
 from lastword.publishers.client import Client
 from lastword.publishers.reopening import reopened
 from lastword.publishers.resumption import NotResumed, Saved
 
-SAVED = Saved("alice@chat.example/lastword-1", "id", handled=0, sent=0, seconds=3600)
+SAVED = Saved("alice@chat.example/lastword-1", SecretStr("id"), handled=0, sent=0, seconds=3600)
 OLD_NAME = ("resource", "lastword-1")
 NEW_NAME = None
 

@@ -1,6 +1,7 @@
 """Stream management with servers that grant little, answer nonsense, or break off."""
 
 import pytest
+from pydantic import SecretStr
 
 from lastword.errors import LoginRefused
 from lastword.publishers.resumption import LONGEST, NotResumed, Saved, keep
@@ -9,7 +10,7 @@ from tests.xmpp_peer import BIND, JID, SM, Peer, Script, failure, mechanisms
 
 OFFERS = f"{BIND}<sm {SM}/>"
 ENABLED = f"<enabled {SM} id='some-id' resume='true' max='3600'/>"
-SAVED = Saved(f"{JID}/lastword-1", "some-id", handled=7, sent=3, seconds=3600)
+SAVED = Saved(f"{JID}/lastword-1", SecretStr("some-id"), handled=7, sent=3, seconds=3600)
 
 
 def enabling(answer: str, *, acknowledging: bool) -> Script:
@@ -54,7 +55,7 @@ async def test_enough(xmpp_server: StartServer, log_in: LogIn, granted: int, bel
     server = await xmpp_server(enabling(ENABLED.replace("3600", str(granted)), acknowledging=True))
     async with log_in(server.address) as client:
         saved = await keep(client, at_least=2400, ask=7200)
-        assert saved == Saved(f"{JID}/x", "some-id", handled=0, sent=0, seconds=believed)
+        assert saved == Saved(f"{JID}/x", SecretStr("some-id"), handled=0, sent=0, seconds=believed)
     await server.over()
     assert b"</stream:stream>" not in server.peer.received
 

@@ -14,12 +14,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretBytes, SecretStr
 from sqlmodel import SQLModel, select
 
 from lastword import accounts, rotation
 from lastword.errors import Deferred
-from lastword.keyfile import MOUNTS, alone_with, is_mounted, read_keys, replace_keys
+from lastword.keyfile import (
+    MOUNTS,
+    alone_with,
+    is_mounted,
+    new_key,
+    read_keys,
+    replace_keys,
+)
 from lastword.lingering import Lingering
 from lastword.outcome import Outcome
 from lastword.record import record
@@ -33,7 +40,7 @@ from models.held import credentials_of
 from models.run_lock import run_lock
 from models.types import now
 
-SESSION = {"id": "the server's name for a session"}
+SESSION = {"id": SecretStr("the server's name for a session")}
 CRASHES = 20
 
 
@@ -77,7 +84,7 @@ async def _fill(settings: Settings, database: Database, number: int = 8) -> Keyr
 def _open_all(found: list[Account], keyring: Keyring) -> None:
     lingering = Lingering(keyring, timedelta(minutes=40))
     for account in found:
-        assert keyring.open_password(account) == _password(account.name)
+        assert keyring.open_password(account) == SecretStr(_password(account.name))
         assert lingering.recall(account) == SESSION
 
 
@@ -159,7 +166,7 @@ async def test_runs_and_people_go_on_meanwhile(
         async with run_lock(database):
             rotating.set()
             for account in loaded:
-                assert run.open_password(account) == _password(account.name)
+                assert run.open_password(account) == SecretStr(_password(account.name))
                 if (account.id or 0) % 2:
                     lingering.remember(account, SESSION, now())
                 outcome = Outcome(OutcomeKind.UNCHANGED, "nothing new")
@@ -179,7 +186,9 @@ async def test_runs_and_people_go_on_meanwhile(
     assert len(new.key_ids) == 1
     after = await _all(database)
     assert len(after) == 40
-    assert {new.open_password(account) == _password(account.name) for account in after} == {True}
+    assert {
+        new.open_password(account) == SecretStr(_password(account.name)) for account in after
+    } == {True}
     _open_all([account for account in after if not account.name.startswith("new")], new)
 
 
@@ -205,14 +214,16 @@ async def test_keys_that_are_given(database: Database, tmp_path: Path) -> None:
     both = _settings(tmp_path, old, new)
     service = Keyring.load(both)
     await service.check(database)
-    assert service.key_id == Seal(old).key_id, "until all know the new one, the old one seals"
+    assert service.key_id == Seal(SecretBytes(old)).key_id, (
+        "until all know the new one, the old one seals"
+    )
     for _ in range(2):
         done = await rotation.rotate(both, database, _told)
-        assert (done.key_id, done.forgotten) == (Seal(new).key_id, False)
+        assert (done.key_id, done.forgotten) == (Seal(SecretBytes(new)).key_id, False)
     _open_all(await _all(database), service)
     await service.check(database)
-    assert service.key_id == Seal(new).key_id
-    _open_all(await _all(database), Keyring(new))
+    assert service.key_id == Seal(SecretBytes(new)).key_id
+    _open_all(await _all(database), Keyring(SecretBytes(new)))
 
 
 async def test_who_lacks_the_new_key_is_told_and_no_account_suffers(
@@ -220,9 +231,9 @@ async def test_who_lacks_the_new_key_is_told_and_no_account_suffers(
 ) -> None:
     old, new = os.urandom(32), os.urandom(32)
     await _fill(_settings(tmp_path, old), database, 1)
-    coming = rotation._Rotation(database, Keyring(old, new))
+    coming = rotation._Rotation(database, Keyring(SecretBytes(old), SecretBytes(new)))
     await coming.announce()
-    elsewhere = Keyring(old, origin="LASTWORD_KEY")
+    elsewhere = Keyring(SecretBytes(old), origin="LASTWORD_KEY")
     with pytest.raises(KeyTrouble, match="which LASTWORD_KEY does not hold: give it both keys"):
         await elsewhere.check(database)
     await coming.seal_all()
@@ -281,7 +292,7 @@ def test_a_key_file_that_is_mounted_is_not_ours(
 
 
 def test_more_than_two_keys_are_refused(settings: Settings) -> None:
-    replace_keys(settings.key_path, [os.urandom(32) for _ in range(3)])
+    replace_keys(settings.key_path, [new_key() for _ in range(3)])
     with pytest.raises(KeyTrouble, match="holds 3 keys: it takes one, or two"):
         Keyring.load(settings)
 
@@ -327,7 +338,7 @@ def test_killed_at_twenty_points_nothing_is_lost(template: Path, tmp_path: Path)
     asyncio.run(_finish(places, old_key))
 
 
-async def _finish(places: list[Path], old_key: bytes) -> None:
+async def _finish(places: list[Path], old_key: SecretBytes) -> None:
     states = set()
     for place in places:
         settings = _settings(place)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from lastword import rows
 from lastword.rows import Format
@@ -87,7 +88,7 @@ def test_what_spreadsheets_write_is_read(file: Path) -> None:
 
 def test_a_row_does_not_show_its_password(file: Path) -> None:
     (row,) = _rows(file, f"{HEADER}a,{FEED},a@b.example,,,, sesame \n")
-    assert row.cells["password"] == " sesame ", "taken as it stands"
+    assert row.password == SecretStr(" sesame "), "taken as it stands"
     assert "sesame" not in repr(row)
 
 

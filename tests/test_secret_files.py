@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from lastword import keyfile
 from lastword.errors import Systemic
@@ -31,7 +32,7 @@ def test_each_may_come_from_a_file(secret: Path, monkeypatch: pytest.MonkeyPatch
         file = secret.with_name(name)
         file.write_text(f"{text}\n")
         monkeypatch.setenv(f"LASTWORD_{name}_FILE", str(file))
-    assert Settings().database_url == URL
+    assert Settings().database_url == SecretStr(URL)
     assert OperatorSettings().operators["chat.example"].component == "c.chat.example"
     token = XSettings().x_token
     assert token

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import SecretBytes, SecretStr
 from sqlmodel import select
 
 from lastword.errors import Rejected, Systemic
@@ -24,7 +24,7 @@ PLACE = SealedFor("account", "secret", 7, "chat.example")
 
 @pytest.fixture
 def keyring() -> Keyring:
-    return Keyring(KEY)
+    return Keyring(SecretBytes(KEY))
 
 
 def _account(id_: int = 7, jid: str = "alice@chat.example") -> Account:
@@ -37,15 +37,17 @@ def _settings(directory: Path) -> Settings:
 
 @given(st.text())
 def test_what_is_sealed_opens_again(text: str) -> None:
-    assert Seal(KEY).open(Seal(KEY).seal(text, PLACE), PLACE) == text
+    assert Seal(SecretBytes(KEY)).open(
+        Seal(SecretBytes(KEY)).seal(SecretStr(text), PLACE), PLACE
+    ) == SecretStr(text)
 
 
 def test_the_token_names_format_and_key_and_hides_the_rest(keyring: Keyring) -> None:
-    token = keyring.seal("sesame", PLACE)
+    token = keyring.seal(SecretStr("sesame"), PLACE)
     *start, sealed = token.split(".")
     assert start == ["v1", keyring.key_id]
     assert b"sesame" not in base64.urlsafe_b64decode(sealed)
-    assert token != keyring.seal("sesame", PLACE), "no nonce is used twice"
+    assert token != keyring.seal(SecretStr("sesame"), PLACE), "no nonce is used twice"
 
 
 @pytest.mark.parametrize(
@@ -59,34 +61,34 @@ def test_the_token_names_format_and_key_and_hides_the_rest(keyring: Keyring) -> 
 )
 def test_it_opens_in_no_other_place(keyring: Keyring, elsewhere: SealedFor) -> None:
     with pytest.raises(SealBroken, match="sealed for another place"):
-        keyring.open(keyring.seal("sesame", PLACE), elsewhere)
+        keyring.open(keyring.seal(SecretStr("sesame"), PLACE), elsewhere)
 
 
 def test_places_do_not_run_together(keyring: Keyring) -> None:
-    token = keyring.seal("sesame", SealedFor("ab", "c", 1, "d"))
+    token = keyring.seal(SecretStr("sesame"), SealedFor("ab", "c", 1, "d"))
     with pytest.raises(SealBroken):
         keyring.open(token, SealedFor("a", "bc", 1, "d"))
 
 
 @given(st.data())
 def test_an_altered_token_does_not_open(data: st.DataObject) -> None:
-    token = Seal(KEY).seal("sesame", PLACE)
+    token = Seal(SecretBytes(KEY)).seal(SecretStr("sesame"), PLACE)
     position = data.draw(st.integers(0, len(token) - 1))
     altered = token[:position] + data.draw(st.characters()) + token[position + 1 :]
     if altered != token:
         with pytest.raises(SealBroken):
-            Seal(KEY).open(altered, PLACE)
+            Seal(SecretBytes(KEY)).open(altered, PLACE)
 
 
 @given(st.text())
 def test_what_is_no_token_does_not_open(token: str) -> None:
     with pytest.raises(SealBroken):
-        Seal(KEY).open(token, PLACE)
+        Seal(SecretBytes(KEY)).open(token, PLACE)
 
 
 def test_another_key_is_told_apart(keyring: Keyring) -> None:
     with pytest.raises(SealBroken, match="sealed with another key"):
-        keyring.open(Keyring(os.urandom(32)).seal("sesame", PLACE), PLACE)
+        keyring.open(Keyring(SecretBytes(os.urandom(32))).seal(SecretStr("sesame"), PLACE), PLACE)
 
 
 def test_no_key_and_no_password_in_a_representation(keyring: Keyring) -> None:
@@ -97,11 +99,11 @@ def test_no_key_and_no_password_in_a_representation(keyring: Keyring) -> None:
 def test_password(keyring: Keyring) -> None:
     account = _account()
     account.secret = keyring.seal_password(account, SecretStr("sesame"))
-    assert keyring.open_password(account) == "sesame"
+    assert keyring.open_password(account) == SecretStr("sesame")
 
 
 def test_a_password_is_not_shown_to_another_server_or_account(keyring: Keyring) -> None:
-    secret = keyring.seal_password(_account(), "sesame")
+    secret = keyring.seal_password(_account(), SecretStr("sesame"))
     for other in (_account(jid="alice@evil.example"), _account(id_=8)):
         other.secret = secret
         with pytest.raises(Rejected, match=r"does not open.*`lastword accounts edit alice --passw"):
@@ -115,7 +117,7 @@ def test_no_password_says_what_to_do(keyring: Keyring) -> None:
 
 def test_nothing_is_sealed_for_an_account_without_id(keyring: Keyring) -> None:
     with pytest.raises(ValueError, match="needs its id"):
-        keyring.seal_password(Account(name="a", source="x:a", jid="a@b"), "sesame")
+        keyring.seal_password(Account(name="a", source="x:a", jid="a@b"), SecretStr("sesame"))
 
 
 def test_a_new_key_is_for_its_owner_only_and_never_overwritten(tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ def test_the_setting_wins_over_the_file(tmp_path: Path) -> None:
     Keyring.create(tmp_path / "key")
     text = base64.urlsafe_b64encode(KEY).decode()
     settings = Settings(data_dir=tmp_path, key=SecretStr(text))
-    assert Keyring.load(settings).key_id == Keyring(KEY).key_id
+    assert Keyring.load(settings).key_id == Keyring(SecretBytes(KEY)).key_id
     assert text not in repr(settings)
 
 
@@ -203,7 +205,7 @@ async def test_a_database_without_canary_is_told(database: Database, keyring: Ke
 
 async def test_a_wrong_key_is_told(database: Database, keyring: Keyring) -> None:
     await keyring.adopt(database)
-    other = Keyring(os.urandom(32), origin="the key file /srv/key")
+    other = Keyring(SecretBytes(os.urandom(32)), origin="the key file /srv/key")
     words = rf"the key file /srv/key is not .*it is {other.key_id}.*sealed with {keyring.key_id}"
     with pytest.raises(KeyTrouble, match=words):
         await other.check(database)
@@ -213,7 +215,7 @@ async def _add_sealed(database: Database, keyring: Keyring) -> None:
     async with database.session() as session:
         session.add(account := Account(name="alice", source="x:a", jid="alice@chat.example"))
         await session.flush()
-        account.secret = keyring.seal_password(account, "sesame")
+        account.secret = keyring.seal_password(account, SecretStr("sesame"))
         await session.commit()
 
 
@@ -225,7 +227,7 @@ async def test_a_new_key_is_not_adopted_beside_sealed_passwords(
         await keyring.adopt(database)
     await _add_sealed(database, keyring)
     with pytest.raises(KeyTrouble, match="restore the right key"):
-        await Keyring(os.urandom(32)).adopt(database)
+        await Keyring(SecretBytes(os.urandom(32))).adopt(database)
     assert not canary or not await keyring.adopt(database)
 
 
@@ -233,7 +235,7 @@ async def test_a_new_key_is_adopted_where_nothing_is_lost(
     database: Database, keyring: Keyring
 ) -> None:
     await keyring.adopt(database)
-    new = Keyring(os.urandom(32))
+    new = Keyring(SecretBytes(os.urandom(32)))
     assert await new.adopt(database)
     await new.check(database)
 

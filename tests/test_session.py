@@ -8,6 +8,7 @@ from time import monotonic
 
 import pytest
 import trustme
+from pydantic import SecretStr
 
 from lastword.errors import Deferred, LastWordError, Transient
 from lastword.publishers.dns import Directory
@@ -213,7 +214,7 @@ async def test_only_so_many_log_in_at_once(xmpp_server: StartServer, tls: ssl.SS
         with pytest.raises(Transient):
             async with xmpp_session(
                 JID,
-                PASSWORD,
+                SecretStr(PASSWORD),
                 tls=tls,
                 address=server.address,
                 deadline=5,
@@ -236,7 +237,7 @@ async def test_context_that_verifies_nothing(lax: str, tls: ssl.SSLContext) -> N
     with pytest.raises(ValueError, match="must verify"):
         async with xmpp_session(
             JID,
-            PASSWORD,
+            SecretStr(PASSWORD),
             tls=tls,
             address=("127.0.0.1", 1),
             deadline=1,

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from lastword.wiring import checked, checked_password
 
@@ -81,10 +82,10 @@ def test_wrong_wiring_says_what_is_right(field: str, typed: str, words: str) -> 
 )
 def test_a_wrong_password_is_told_and_not_repeated(typed: str, words: str) -> None:
     with pytest.raises(ValueError, match=words) as told:
-        checked_password(typed)
+        checked_password(SecretStr(typed))
     assert "sesame" not in str(told.value)
 
 
 @pytest.mark.parametrize("odd", [" sesame ", "sésame", "\x01", "{text}"])
 def test_a_password_is_taken_as_it_is(odd: str) -> None:
-    assert checked_password(odd).get_secret_value() == odd
+    assert checked_password(SecretStr(odd)).get_secret_value() == odd

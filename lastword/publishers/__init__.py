@@ -3,6 +3,8 @@
 import ssl
 from collections.abc import Callable
 
+from pydantic import SecretStr
+
 from lastword.holder.settings import HoldSettings
 from lastword.lingering import Lingering
 from lastword.publishers.base import Publisher
@@ -15,7 +17,7 @@ from lastword.trials import Trials
 from models import Account
 from models.database import Database
 
-OpenSecret = Callable[[Account], str]
+OpenSecret = Callable[[Account], SecretStr]
 """Returns an account's password, or raises Rejected."""
 
 

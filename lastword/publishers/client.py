@@ -9,6 +9,7 @@ import asyncio
 import ssl
 from typing import Any
 
+from pydantic import SecretStr
 from slixmpp.xmlstream import StanzaBase
 
 from lastword.errors import Deferred, LastWordError, Transient
@@ -32,7 +33,7 @@ class Client(Stream):
     def __init__(
         self,
         jid: str,
-        password: str,
+        password: SecretStr,
         *,
         tls: ssl.SSLContext,
         directory: Directory,
@@ -80,11 +81,9 @@ class Client(Stream):
             raise Transient(
                 f"{self.domain} did not complete a login within {deadline:g} s"
             ) from None
-
-    def forget_password(self) -> None:
-        """Let go of it, once in session: slixmpp keeps it, and in its SASL mechanism once more."""
-        self.password = ""
-        self.plugin["feature_mechanisms"].mech = None
+        finally:
+            # slixmpp's SASL mechanism keeps the password in plain as long as it is kept itself.
+            self.plugin["feature_mechanisms"].mech = None
 
     async def get_dns_records(self, domain: str, port: int | None = None) -> list[Record]:
         del port

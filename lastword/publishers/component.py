@@ -9,6 +9,7 @@ from secrets import token_hex
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
+from pydantic import SecretStr
 from slixmpp import ComponentXMPP
 from slixmpp.xmlstream import StanzaBase
 
@@ -46,15 +47,16 @@ class Component(ComponentXMPP):
     def __init__(
         self,
         name: str,
-        secret: str,
+        secret: SecretStr,
         address: tuple[str, int],
         *,
         domain: str,
         deadline: float,
         answer_deadline: float,
     ) -> None:
-        super().__init__(name, secret, *address)  # type: ignore[no-untyped-call]
+        super().__init__(name, "", *address)  # type: ignore[no-untyped-call]
         self.loop = asyncio.get_running_loop()
+        self._secret = secret
         self.name = name
         self.lost: Exception | None = None
         self.granted: Element | None = None
@@ -153,6 +155,13 @@ class Component(ComponentXMPP):
         self._fail(Transient("the server closed the component's connection"))
 
     # slixmpp's own, changed.
+
+    def start_stream_handler(self, xml: Element) -> None:
+        self.secret = self._secret.get_secret_value()  # in plain only while it is proved
+        try:
+            super().start_stream_handler(xml)  # type: ignore[no-untyped-call]
+        finally:
+            self.secret = ""
 
     def reschedule_connection_attempt(self) -> None:
         """Try no second time: the task run is retried."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from secrets import token_hex
 from xml.etree.ElementTree import Element
 
+from pydantic import SecretStr
 from slixmpp.exceptions import IqError
 
 from lastword.errors import Transient
@@ -52,7 +53,7 @@ class HeldSession:
     def __init__(
         self,
         jid: str,
-        open_password: Callable[[], str],
+        open_password: Callable[[], SecretStr],
         *,
         tls: ssl.SSLContext,
         address: tuple[str, int] | None,

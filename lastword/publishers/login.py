@@ -6,6 +6,8 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
+from pydantic import SecretStr
+
 from lastword.breaker import Breaker
 from lastword.errors import LastWordError, Systemic
 from lastword.jid import domain_of
@@ -124,7 +126,7 @@ class Login(Publisher):
         self,
         *,
         tls: ssl.SSLContext,
-        open_secret: Callable[[Account], str],
+        open_secret: Callable[[Account], SecretStr],
         servers: Mapping[str, str],
         deadline: float,
         answer_deadline: float,

@@ -4,10 +4,11 @@ slixmpp's own plugin keeps what was sent to send it again, and waits for answers
 nobody can end. Our sessions have one thing to say, and say it again until it is seen.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
+from pydantic import SecretStr
 from slixmpp.plugins.xep_0198.stanza import StreamManagement
 from slixmpp.stanza import StreamFeatures
 from slixmpp.xmlstream import register_stanza_plugin
@@ -32,7 +33,7 @@ class Resumption:
         handled: stanzas received in it.
     """
 
-    id: str = field(repr=False)
+    id: SecretStr
     handled: int = 0
 
 
@@ -67,7 +68,8 @@ class ManagedClient(Client):
         if self.resumption is None:
             return False
         self.is_resuming = True
-        self._send("resume", h=str(self.resumption.handled), previd=self.resumption.id)
+        known = self.resumption
+        self._send("resume", h=str(known.handled), previd=known.id.get_secret_value())
         self.has_resumed = await self.while_alive(self._resumed)
         if self.has_resumed:
             self.event("session_resumed")
@@ -83,7 +85,7 @@ class ManagedClient(Client):
                 self._send("a", h=str(self.resumption.handled if self.resumption else 0))
             case "enabled":
                 is_kept = xml.get("resume") in ("true", "1")
-                self.resumption = Resumption(xml.get("id", "") if is_kept else "")
+                self.resumption = Resumption(SecretStr(xml.get("id", "") if is_kept else ""))
                 self._is_counting = True
             case "resumed":
                 self._is_counting = True

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from secrets import token_hex
 from xml.etree.ElementTree import Element
 
+from pydantic import SecretStr
 from slixmpp.xmlstream import StanzaBase
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import StanzaPath
@@ -83,7 +84,7 @@ class Notifier:
     def __init__(
         self,
         jid: str,
-        password: str,
+        password: SecretStr,
         *,
         mark: str,
         tls: ssl.SSLContext,

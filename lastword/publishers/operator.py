@@ -50,16 +50,16 @@ class Gateway(BaseModel):
             raise ValueError("it takes either secret or secret_file")
         return self
 
-    def read_secret(self, domain: str) -> str:
+    def read_secret(self, domain: str) -> SecretStr:
         """Return the secret.
 
         Raises:
             Systemic: its file cannot be read.
         """
         if self.secret:
-            return self.secret.get_secret_value()
+            return self.secret
         try:
-            return Path(f"{self.secret_file}").read_text("utf-8").strip()
+            return SecretStr(Path(f"{self.secret_file}").read_text("utf-8").strip())
         except (OSError, UnicodeDecodeError) as error:
             raise Systemic(
                 f"the secret of the component at {domain} cannot be read from {self.secret_file}"

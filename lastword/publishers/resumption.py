@@ -5,9 +5,10 @@ a word about for how long, and waits for the server in a task that nobody can en
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
+from pydantic import SecretStr
 from slixmpp import JID
 from slixmpp.plugins.xep_0198 import XEP_0198, stanza
 from slixmpp.xmlstream import StanzaBase
@@ -41,7 +42,7 @@ class Saved:
     """
 
     jid: str
-    id: str = field(repr=False)
+    id: SecretStr
     handled: int
     sent: int
     seconds: int
@@ -103,7 +104,7 @@ class StreamManagement(XEP_0198):
         """Return what resumes the session as it is now."""
         return Saved(
             jid=self.xmpp.boundjid.full,
-            id=self.sm_id or "",
+            id=SecretStr(self.sm_id or ""),
             handled=self.handled,
             sent=self.seq,
             seconds=self.seconds,
@@ -172,7 +173,7 @@ def prepare(client: Client, saved: Saved) -> None:
     """
     client.boundjid = JID(saved.jid)
     management = managed(client)
-    management.sm_id = saved.id
+    management.sm_id = saved.id.get_secret_value()
     management.handled = saved.handled
     management.seq = management.last_ack = saved.sent
     management.seconds = saved.seconds

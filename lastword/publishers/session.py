@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from secrets import token_hex
 from typing import Any
 
+from pydantic import SecretStr
 from slixmpp import JID, InvalidJID
 from slixmpp.util.sasl.client import saslprep
 from slixmpp.util.stringprep_profiles import StringPrepError
@@ -30,7 +31,7 @@ _LEAVE = 2.0
 @asynccontextmanager
 async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
     jid: str,
-    password: str,
+    password: SecretStr,
     *,
     tls: ssl.SSLContext,
     address: tuple[str, int] | None,
@@ -105,10 +106,10 @@ def full_jid(jid: str, resource: str) -> str:
         ) from None
 
 
-def check_password(password: str) -> None:
+def check_password(password: SecretStr) -> None:
     """Check that a password is one that SASL can carry (RFC 4013)."""
     try:
-        saslprep(password)
+        saslprep(password.get_secret_value())
     except (StringPrepError, UnicodeError):
         raise Rejected(
             "the password has a character that no XMPP server takes: set the right one with"

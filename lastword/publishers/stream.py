@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from xml.etree.ElementTree import Element
 
+from pydantic import SecretStr
 from slixmpp import ClientXMPP
 from slixmpp.stanza import Iq
 from slixmpp.xmlstream import StanzaBase
@@ -29,6 +30,14 @@ _STANZA_BYTES = 1 << 20
 # slixmpp's handlers run as tasks that nobody can reach: they end within a few turns of the loop
 # once what they wait for has ended.
 _TURNS = 8
+
+
+class _Credentials(dict[str, Any]):
+    """What slixmpp logs in with: a password is plain only where a mechanism takes it."""
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 (slixmpp's)
+        found = super().__getitem__(name)
+        return found.get_secret_value() if isinstance(found, SecretStr) else found
 
 
 class Request(Iq):
@@ -69,7 +78,7 @@ class Stream(ClientXMPP):
     def __init__(
         self,
         jid: str,
-        password: str,
+        password: SecretStr,
         *,
         tls: ssl.SSLContext,
         answer_deadline: float,
@@ -77,11 +86,13 @@ class Stream(ClientXMPP):
     ) -> None:
         super().__init__(
             jid,
-            password,
+            "",
             plugin_config=plugin_config,
             ssl_context=tls,
             loop=asyncio.get_running_loop(),
         )
+        self._secret = password
+        self.credentials = _Credentials(password=password)
         self.domain: str = self.requested_jid.domain
         self.lost: LastWordError | None = None
         self._answer_deadline = answer_deadline
@@ -155,11 +166,17 @@ class Stream(ClientXMPP):
 
     def discreet(self, stanza: StanzaBase) -> Element:
         """Return a stanza's XML without words that bring the password or the user's name back."""
-        secrets = [word for word in (self.password, self.requested_jid.user) if word]
+        secrets = filter(None, (self._secret.get_secret_value(), self.requested_jid.user))
+        words = tuple(secrets)
         for element in stanza.xml.iter():
-            if any(word in (element.text or "") for word in secrets):
+            if any(word in (element.text or "") for word in words):
                 element.text = None
         return stanza.xml
+
+    def forget_password(self) -> None:
+        """Let go of it, once in session."""
+        self.credentials.clear()
+        self._secret = SecretStr("")
 
     def _stream_error(self, error: StanzaBase) -> None:
         self.fail(refusals.of_stream(self.discreet(error), self.domain))

@@ -5,7 +5,7 @@ Only public hosts over https; bounded in time, size and redirects; polite; no co
 
 import asyncio
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -48,6 +48,25 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes
     url: str
+
+
+class _Bearer(httpx.Auth):
+    """Shows a token (RFC 6750), which is plain only in the request itself."""
+
+    def __init__(self, token: SecretStr) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]
+        request.headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
+        yield request
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What is sent beside our own headers."""
+
+    headers: Mapping[str, str]
+    bearer: _Bearer | None
 
 
 class _NoCookies(CookieJar):
@@ -147,7 +166,7 @@ class GuardedClient:
         for _ in range(REDIRECTS + 1):
             if (target.scheme, target.netloc) != origin:
                 token = None
-            sent = dict(headers or {}) | _authorization(token)
+            sent = _Sent(headers or {}, _Bearer(token) if token else None)
             where = place(target)
             async with (
                 self._breaker.watching(where),
@@ -169,14 +188,14 @@ class GuardedClient:
         self,
         seconds: float,
         url: httpx.URL,
-        headers: Mapping[str, str],
+        sent: "_Sent",
         expected: Collection[int],
         meter: Meter,
         most: int,
     ) -> Reply | httpx.URL:
         try:
             async with asyncio.timeout(seconds):
-                return await self._hop(url, headers, expected, meter, most)
+                return await self._hop(url, sent, expected, meter, most)
         except TimeoutError as error:
             raise Transient(f"{place(url)} did not answer within {self._deadline:g} s") from error
         except httpx.HTTPError as error:
@@ -185,14 +204,14 @@ class GuardedClient:
     async def _hop(
         self,
         url: httpx.URL,
-        headers: Mapping[str, str],
+        sent: "_Sent",
         expected: Collection[int],
         meter: Meter,
         most: int,
     ) -> Reply | httpx.URL:
         """Return the answer, or where it redirects to."""
         await self._hosts.check(url)
-        response = await self._send(url, headers)
+        response = await self._send(url, sent)
         meter.learn(response.headers)
         try:
             if response.has_redirect_location:
@@ -209,7 +228,7 @@ class GuardedClient:
             await response.aclose()
         return Reply(response.status_code, response.headers, body, str(url))
 
-    async def _send(self, url: httpx.URL, headers: Mapping[str, str]) -> httpx.Response:
+    async def _send(self, url: httpx.URL, sent: "_Sent") -> httpx.Response:
         """Ask, once more where a kept connection turned out to have been closed meanwhile.
 
         Many small servers close them without saying so; a GET is safe to repeat (RFC 9110, 9.2.2).
@@ -221,16 +240,12 @@ class GuardedClient:
             connected = connected or event == "connection.connect_tcp.started"
 
         request = self._pooled.build_request(
-            "GET", url, headers=headers, extensions={"trace": trace}
+            "GET", url, headers=sent.headers, extensions={"trace": trace}
         )
         try:
-            return await self._pooled.send(request, stream=True)
+            return await self._pooled.send(request, stream=True, auth=sent.bearer)
         except (httpx.ReadError, httpx.RemoteProtocolError):
             if connected:
                 raise
-        again = self._fresh.build_request("GET", url, headers=headers)
-        return await self._fresh.send(again, stream=True)
-
-
-def _authorization(token: SecretStr | None) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+        again = self._fresh.build_request("GET", url, headers=sent.headers)
+        return await self._fresh.send(again, stream=True, auth=sent.bearer)
