@@ -5,6 +5,8 @@
 #   make demo ONCE=1     the same, leaves by itself     PEOPLE=800 for more people
 #   make test            the tests                      TESTS=tests/test_sync.py for some
 #   make alerts          the alerts, on a real Prefect server, worker and webhook: 3 minutes
+#   make faults          real processes killed, starved and cut off: 4 minutes
+#                        POINTS=50 PEOPLE=800 for all of it (an hour)   SEED=n to repeat
 #   make check           lint, types, direction of imports
 #   make screenshots     the pictures of docs/images/, of the real UI; fails if it lacks a text
 #   make bench           the measurements of bench/   NAME=logins for one     JSON=1 for figures
@@ -19,7 +21,7 @@ PEOPLE ?= 25
 TESTS ?= tests
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test alerts check screenshots bench month sbom audit format lock clean
+.PHONY: help install demo test alerts faults check screenshots bench month sbom audit format lock clean
 
 help:
 	@sed -n 's/^#  //p' Makefile
@@ -37,6 +39,14 @@ test: $(VENV)/.installed
 alerts: $(VENV)/.installed
 	@scripts/install-debian prosody prosody-modules
 	@$(BIN)/python -m demo.alerts
+
+SEED ?= $(shell date +%s)
+faults: export SEED := $(SEED)
+faults: export POINTS := $(POINTS)
+faults: export PEOPLE := $(if $(filter file,$(origin PEOPLE)),,$(PEOPLE))
+faults: $(VENV)/.installed
+	@scripts/install-debian prosody prosody-modules postgresql iproute2
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(or $(NAME:%=faults/test_%.py),faults)
 
 check: $(VENV)/.installed
 	@$(BIN)/ruff check

@@ -12,25 +12,28 @@ class Proxy:
 
     Args:
         target: host and port.
+        at: where to listen; port 0 is any that is free.
 
     Attributes:
         address: where it listens.
         arrivals: when each connection came, by the monotonic clock.
         is_cut: whether connections are closed at once.
         is_silent: whether nothing comes through any more, and nobody is told.
+        delay: seconds that what comes through waits, in each direction.
     """
 
-    def __init__(self, target: tuple[str, int]) -> None:
-        self.address = ("127.0.0.1", 0)
+    def __init__(self, target: tuple[str, int], at: tuple[str, int] = ("127.0.0.1", 0)) -> None:
+        self.address = at
         self.arrivals: list[float] = []
         self.is_cut = False
         self.is_silent = False
+        self.delay = 0.0
         self._target = target
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._came, "127.0.0.1", 0, backlog=1024)
+        self._server = await asyncio.start_server(self._came, *self.address, backlog=1024)
         self.address = self._server.sockets[0].getsockname()[:2]
         return self
 
@@ -70,6 +73,8 @@ class Proxy:
         self._writers.add(writer)
         try:
             while data := await reader.read(1 << 16):
+                if self.delay:
+                    await asyncio.sleep(self.delay)
                 if not self.is_silent:
                     writer.write(data)
                     await writer.drain()
