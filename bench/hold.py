@@ -133,6 +133,10 @@ class Service:
             await asyncio.sleep(_LOOK)
         return monotonic() - began
 
+    def kill(self) -> None:
+        """Kill it: it has no time to leave."""
+        self._process.kill()
+
     async def end(self) -> tuple[float, int]:
         """End it as a supervisor does; return seconds and exit code."""
         began = monotonic()

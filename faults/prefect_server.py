@@ -16,6 +16,13 @@ from deployments.profile import server_environment
 
 _START = 120.0
 _STOP = 20.0
+_UNRECORDED = {
+    # What a run tells of its task runs is taken, and not written down: our own tables are what is
+    # looked at here, and recording 800 task runs costs more than all else.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+}
 
 
 class PrefectServer:
@@ -42,7 +49,7 @@ class PrefectServer:
         with (self._home / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 (*command, "--port", str(self.port)),
-                env={**inherited, **server_environment(self._home, self.api)},
+                env={**inherited, **server_environment(self._home, self.api), **_UNRECORDED},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

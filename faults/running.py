@@ -47,6 +47,18 @@ class Point:
         return self.done == 0
 
 
+async def reach(
+    point: Point, records: Records, before: int, lives: Callable[[], bool] = lambda: True
+) -> None:
+    """Wait for a point in the run after another, as long as that lives."""
+    async with asyncio.timeout(RUN):
+        while not point.is_early and lives():
+            if await records.done_since(before) >= point.done:
+                break
+            await asyncio.sleep(_LOOK)
+        await asyncio.sleep(point.seconds)
+
+
 @dataclass
 class Running:
     """A process of `lastword`, with what it said."""
@@ -88,12 +100,7 @@ class Running:
             records: of its installation.
             before: the newest run before it.
         """
-        async with asyncio.timeout(RUN):
-            while not point.is_early and self.process.returncode is None:
-                if await records.done_since(before) >= point.done:
-                    break
-                await asyncio.sleep(_LOOK)
-            await asyncio.sleep(point.seconds)
+        await reach(point, records, before, lambda: self.process.returncode is None)
         return self.process.returncode is None
 
     async def kill(self) -> None:

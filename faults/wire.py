@@ -1,11 +1,13 @@
 """The network between Last Word and the servers: slow, lossy, unplugged, cut.
 
 A `Wire` is two pairs of virtual Ethernet devices that lead to a network namespace: one to the
-servers, which is impaired (tc-netem(8)), and one to Prefect's server, which is not. What runs
-inside finds the servers under the names that they have here. It needs the rights of root;
-`Proxies` do without, on loopback, for the chat server only, and cannot lose packets.
+servers, which is impaired, by tc-netem(8) where the kernel has it, else by taking it down for
+moments; and one to Prefect's server, which is not. What runs inside finds the servers under the
+names that they have here. It needs the rights of root; `Proxies` do without, on loopback, for the
+chat server only, and cannot lose packets.
 """
 
+import asyncio
 import json
 import os
 import subprocess
@@ -17,6 +19,9 @@ from urllib.parse import urlsplit
 
 from bench.proxy import Proxy
 from demo.stage import DOMAIN, Stage
+
+_DOWN = 0.02
+"""Seconds that a link which loses packets is down at once."""
 
 
 class Proxies:
@@ -104,20 +109,24 @@ class Proxies:
 class Wire(Proxies):
     """See the module and `Proxies`; the site, too, is behind it."""
 
-    what = "network namespaces, tc netem"
+    what = "network namespaces"
 
     def __init__(self, scene: Stage) -> None:
         super().__init__(scene)
+        self._flapping: asyncio.Task[None] | None = None
         self._name = f"lastword-{os.getpid()}"
         self._near, self._clean = f"lwn{os.getpid()}", f"lwc{os.getpid()}"
 
     @staticmethod
     def is_allowed() -> bool:
         """Tell whether we may make network namespaces, and devices in them."""
-        name = f"lastword-try-{os.getpid()}"
+        name, device = f"lastword-try-{os.getpid()}", f"lwt{os.getpid()}"
         try:
             _do("ip", "netns", "add", name)
-            _do("tc", "-n", name, "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms")
+            _do(
+                *("ip", "link", "add", device, "type", "veth"),
+                *("peer", "name", "x", "netns", name),
+            )
         except (OSError, subprocess.CalledProcessError):
             return False
         finally:
@@ -128,6 +137,7 @@ class Wire(Proxies):
     async def _lead(self) -> None:
         _do("ip", "netns", "add", self._name)
         self._stack.callback(_do, "ip", "netns", "delete", self._name)
+        self._stack.callback(self._stop_flapping)
         # Of the addresses for tests of networks (RFC 2544), eight for each process.
         block = os.getpid() % (1 << 14)
         third, fourth = divmod(block % (1 << 13) * 8, 256)
@@ -166,10 +176,34 @@ class Wire(Proxies):
 
     def impair(self, *, delay: float, loss: float) -> None:
         """See `Proxies.impair`."""
+        try:
+            self._netem(delay, loss)
+            self.what = "network namespaces, tc netem"
+        except subprocess.CalledProcessError:  # the kernel has none
+            super().impair(delay=delay, loss=0)
+            self._stop_flapping()
+            self._flapping = asyncio.create_task(self._flap(loss)) if loss else None
+            self.what = "network namespaces, delay in proxies, loss by a link that flaps"
+
+    def _netem(self, delay: float, loss: float) -> None:
         how = ("netem", "delay", f"{delay * 1000:g}ms", "loss", f"{loss * 100:g}%")
         _do("tc", "qdisc", "replace", "dev", self._near, "root", *how)
         inside = ("tc", "-n", self._name)
         _do(*inside, "qdisc", "replace", "dev", f"{self._near}x", "root", *how)
+
+    def _stop_flapping(self) -> None:
+        if self._flapping:
+            self._flapping.cancel()
+
+    async def _flap(self, loss: float) -> None:
+        try:
+            while True:
+                await asyncio.sleep(_DOWN / loss - _DOWN)
+                self.unplug()
+                await asyncio.sleep(_DOWN)
+                self.plug()
+        finally:
+            self.plug()
 
     def unplug(self) -> None:
         """See `Proxies.unplug`."""
