@@ -12,6 +12,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from demo.stage import free_port
+from deployments.processes import end_with_parent
 from deployments.profile import server_environment
 
 _START = 120.0
@@ -54,6 +55,7 @@ class PrefectServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=end_with_parent,  # noqa: PLW1509 (one system call, which takes no lock)
             )
 
     def wait(self) -> None:
