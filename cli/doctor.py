@@ -65,10 +65,15 @@ async def _prefect(settings: Settings) -> AsyncIterator[Finding]:
     # Prefect reads its environment when it is first imported.
     os.environ.update(client_environment(settings.data_dir / "prefect", api))
     from deployments.server import answers  # noqa: PLC0415
+    from flows.granularity import why_coarse  # noqa: PLC0415
 
     if not await answers(api):
         yield Finding("Prefect", Level.TROUBLE, f"no server answers at {api}: see `lastword up`")
         return
     yield Finding("Prefect", Level.OK, f"its server answers at {api}")
+    async with Database.open(settings.database) as database:
+        why = await why_coarse(database, settings.task_runs)
+    if why:
+        yield Finding("Prefect", Level.WARNING, why)
     for text in await exposure(api):
         yield Finding("Prefect", Level.WARNING, text)

@@ -113,6 +113,7 @@ async def _up(settings: Settings, prefect: PrefectServer) -> int:
 async def _serve(settings: Settings, prefect: PrefectServer, console: Console) -> Child:
     """Run everything; return the first of our processes that ended by itself."""
     from deployments.up import up as everything  # noqa: PLC0415
+    from flows.granularity import why_coarse  # noqa: PLC0415
 
     api = prefect.api
     started = asyncio.Event()
@@ -127,6 +128,8 @@ async def _serve(settings: Settings, prefect: PrefectServer, console: Console) -
                     console.print(f"[bold green]Last Word is up[/]: {running.ui}")
                     console.print("Due accounts are synced every 30 minutes. Ctrl-C stops it all.")
                     console.print(f"How it does: {health}")
+                    if why := await why_coarse(database, settings.task_runs):
+                        console.print(why, style="yellow")
                     started.set()
                     try:
                         return await _attend(running, database, console)

@@ -46,12 +46,12 @@ class Progress:
         return self
 
     def advance(self, seen: Mapping[str, int]) -> None:
-        """Count one more account as done.
+        """Note which accounts are done.
 
         Args:
             seen: the finished accounts by outcome.
         """
-        self._done += 1
+        self._done = sum(seen.values())
         if listener := _listener.get():
             listener(self._total, seen)
         if monotonic() - self._told_at >= EVERY:

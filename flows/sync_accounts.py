@@ -3,11 +3,12 @@
 from time import monotonic
 from typing import Any, Literal, cast
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from flows.event_loop_task_runner import EventLoopTaskRunner
+from flows.granularity import granularity
 from flows.lifespan import shared_services
 from flows.quiet import calm_the_log
 from flows.syncing import WINDOW, sync_all
@@ -15,6 +16,7 @@ from flows.telling import telling
 from lastword.errors import Systemic
 from lastword.ping import Ping
 from lastword.runs import Which, WrongChoice
+from lastword.settings import Settings
 from lastword.verdict import Verdict
 from models.errors import DatabaseTrouble
 from models.run_lock import RunUnderWay
@@ -65,9 +67,12 @@ def _sync(
     ping.started()
 
     began = monotonic()
-    seen = sync_all(chosen, force=force, dry_run=dry_run)
+    grain = granularity(len(chosen.accounts), Settings().task_runs)
+    if grain.why:
+        get_run_logger().warning(grain.why)
+    seen = sync_all(chosen, grain, force=force, dry_run=dry_run)
 
-    report = report_run.submit(chosen, dict(seen), monotonic() - began)
+    report = report_run.submit(chosen, dict(seen), monotonic() - began, grain.why)
     judged = cast("Verdict", report.result())
     if judged.state == "Failed":
         ping.failed(judged.message)

@@ -175,6 +175,18 @@ async def tally(database: Database, run_id: int, due: int) -> Tally:
         )
 
 
+async def outcomes(
+    database: Database, run_id: int, accounts: Sequence[int]
+) -> dict[int, OutcomeKind]:
+    """Return the outcomes that accounts have in a run already, by the accounts' ids."""
+    query = select(Account.id, Account.last_outcome).where(
+        col(Account.id).in_(accounts), col(Account.last_run_id) == run_id
+    )
+    async with database.session() as session:
+        found = await session.exec(query)
+        return {key: OutcomeKind(kind) for key, kind in found if key is not None and kind}
+
+
 async def tally_of(database: Database, flow_run_id: str | None) -> Tally:
     """Return the tally of the run that was this flow run; an empty one where there was none."""
     async with database.session() as session:

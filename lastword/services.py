@@ -1,5 +1,6 @@
 """What all accounts of a run share: one database, one HTTP client, one TLS context, one key."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -22,6 +23,9 @@ from lastword.sources.http import GuardedClient
 from models import Account
 from models.database import Database
 
+TURNS = 200
+"""Accounts under way at once, whether each has a task run or many share one."""
+
 
 @dataclass
 class Services:
@@ -38,6 +42,7 @@ class Services:
         troubles: by what is out of action (see `Systemic.kind`; None: everything), set by the
             first account that meets something systemic; stops the others that it concerns.
         keyring: the database's own.
+        turns: for accounts that share a task run: so many are under way at once.
     """
 
     settings: Settings
@@ -49,6 +54,7 @@ class Services:
     notifier: Notifier | None = None
     troubles: dict[str | None, Systemic] = field(default_factory=dict)
     keyring: Keyring | None = None
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TURNS))
 
     def trouble_with(self, account: Account) -> Systemic | None:
         """Return what stops such an account, or None."""

@@ -35,11 +35,13 @@ class Surroundings:
         changes: what it changed about accounts' health.
         slowest: the hosts that it waited for the longest.
         recent: this run and those before it, newest first.
+        note: what else people should know of it.
     """
 
     changes: Sequence[Change] = ()
     slowest: Sequence[HostPace] = ()
     recent: Sequence[Run] = ()
+    note: str | None = None
 
 
 _ALONE = Surroundings()
@@ -64,6 +66,7 @@ def summary(
     accounts = "1 account" if ended.due == 1 else f"{ended.due} accounts"
     parts = [
         [f"# {judged.state}", "", f"{accounts} in {seconds:.1f} s. {judged.message}"],
+        [around.note] if around.note else [],
         _counts(ended),
         _drift(ended, seen),
         _changes(around.changes),

@@ -33,13 +33,16 @@ RECENT = 12
 @task(
     name="report-run", task_run_name="report the run", persist_result=False, cache_policy=NO_CACHE
 )
-async def report_run(chosen: Chosen, seen: dict[str, int], seconds: float) -> Verdict:
+async def report_run(
+    chosen: Chosen, seen: dict[str, int], seconds: float, note: str | None = None
+) -> Verdict:
     """Close the run by our own tables and leave its artifacts.
 
     Args:
         chosen: the run and its accounts.
-        seen: task runs by the name of their final state, as Prefect saw them.
+        seen: accounts by the name of their task runs' final state, as Prefect saw them.
         seconds: how long the accounts took.
+        note: what else people should know of this run.
     """
     services = current()
     due = len(chosen.accounts)
@@ -51,7 +54,7 @@ async def report_run(chosen: Chosen, seen: dict[str, int], seconds: float) -> Ve
         ended = await runs.tally(services.database, chosen.run_id, due)
     trouble = "; ".join(map(str, services.troubles.values())) or None
     judged = verdict(ended, threshold=services.settings.failure_threshold, trouble=trouble)
-    around = Surroundings(slowest=slowest(services.paces(), SLOWEST))
+    around = Surroundings(note=note, slowest=slowest(services.paces(), SLOWEST))
     if chosen.run_id is not None:
         await runs.finish(services.database, chosen.run_id, ended, judged.state, judged.message)
         changes = await changes_in(services.database, chosen.run_id)
