@@ -125,6 +125,11 @@ class PostgreSQL:
         process.send_signal(signal.SIGQUIT if crash else signal.SIGINT)
         process.wait(_END)
 
+    def restart(self, *, crash: bool = False) -> None:
+        """End it, see `stop`, and start it again."""
+        self.stop(crash=crash)
+        self.start()
+
     def create_database(self, name: str) -> str:
         """Create an empty database and return its URL."""
         psql(self.socket, f"CREATE DATABASE {name}")

@@ -46,6 +46,8 @@ async def cluster_of(settings: Settings) -> Cluster:
             "the profile cluster needs the package prefect-redis: install Last Word with its extra"
             " `redis`"
         )
-    database = await check_postgresql(told.prefect_database_url, settings.database)
+    database = await check_postgresql(
+        told.prefect_database_url, settings.database.get_secret_value()
+    )
     await check_redis(told.redis_url)
     return Cluster(database, told.redis_url)

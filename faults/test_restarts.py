@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from demo.postgresql import PostgreSQL
 from demo.prefect_api import PrefectAPI
 from demo.stage import stage
 from faults.counting import counting
 from faults.crowd import check_kept, check_seen, crowd_of, write_all
 from faults.parameters import PARAMETERS
-from faults.postgresql import postgresql
 from faults.prefect_server import PrefectServer, prefect_server
 from faults.records import Records
 from faults.running import Point, Running, newest_run, run
@@ -57,23 +57,24 @@ async def test_the_chat_server(
     record_property("told", f"{first.told['message']}; then {second.told['message']}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+@pytest.mark.parametrize("crash", [False, True], ids=["restarted", "crashed"])
 async def test_postgresql(
     prefect: PrefectServer,
-    number: signal.Signals,
+    crash: bool,
     record_property: Callable[[str, object], None],
 ) -> None:
-    crowd, dice = crowd_of(PEOPLE), PARAMETERS.dice(f"PostgreSQL {number}")
-    with postgresql() as server:
-        settings = {"PREFECT_API_URL": prefect.api, "LASTWORD_DATABASE_URL": server.url}
+    crowd, dice = crowd_of(PEOPLE), PARAMETERS.dice(f"PostgreSQL {crash}")
+    with PostgreSQL() as server:
+        url = server.create_database("faults")
+        settings = {"PREFECT_API_URL": prefect.api, "LASTWORD_DATABASE_URL": url}
         async with (
             stage(crowd, {**_SETTINGS, **settings}) as scene,
             counting(scene) as contact,
-            Records.of(server.url) as records,
+            Records.of(url) as records,
         ):
             running = await Running.start(scene.lastword, "run", "--json")
             assert await running.reach(Point(dice.randrange(1, PEOPLE // 2), 0), records, 0)
-            await asyncio.to_thread(server.restart, number)
+            await asyncio.to_thread(server.restart, crash=crash)
             first = await running.end()
             assert first.code in (0, 1), first
             # Nobody is blamed.
