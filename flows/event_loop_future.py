@@ -6,6 +6,7 @@ import contextvars
 import threading
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from types import NoneType
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -127,6 +128,10 @@ async def settle(future: PrefectFuture[Any]) -> None:
     await settled.wait()
 
 
+# What most parameters are: nothing can be in them, and Prefect's search is slow to see that.
+_PLAIN = frozenset({NoneType, bool, int, float, str})
+
+
 def futures_in(*expressions: Any) -> set[PrefectFuture[Any]]:  # noqa: ANN401  # task parameters
     """The futures within nested data, found where Prefect's engine will look for them."""
     found: set[PrefectFuture[Any]] = set()
@@ -138,5 +143,7 @@ def futures_in(*expressions: Any) -> set[PrefectFuture[Any]]:  # noqa: ANN401  #
             found.add(value)
 
     for expression in expressions:
+        if type(expression) in _PLAIN:
+            continue
         visit_collection(expression, visit_fn=visit, return_data=False, context={})
     return found

@@ -120,7 +120,7 @@ class EventLoopTaskRunner(TaskRunner[Any]):
             if task.isasync
             else partial(loop.in_thread, partial(_run_in_thread, call))
         )
-        return loop.submit(task_run_id, work, futures_in(parameters, wait_for))
+        return loop.submit(task_run_id, work, futures_in(wait_for, *parameters.values()))
 
     @overload
     def map(

@@ -9,6 +9,7 @@ from prefect.states import Cancelled, Completed, Failed
 
 from flows.event_loop_task_runner import EventLoopTaskRunner
 from flows.granularity import granularity
+from flows.heap import settle_heap
 from flows.lifespan import shared_services
 from flows.quiet import calm_the_log
 from flows.syncing import WINDOW, sync_all
@@ -45,6 +46,7 @@ def sync_accounts(
         dry_run: Do everything but publish, and record nothing.
     """
     calm_the_log()
+    settle_heap()
     is_whole = which != "failed" and not accounts and not dry_run
     try:
         with telling(is_whole=is_whole) as ping:

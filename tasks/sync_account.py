@@ -5,6 +5,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.events import emit_event
+from prefect.results import (  # type: ignore[attr-defined]  # documented there, living elsewhere
+    ResultRecord,
+    ResultRecordMetadata,
+)
 from prefect.states import Completed, Failed
 from prefect.tasks import Task
 
@@ -16,6 +20,13 @@ from lastword.services import current
 from models import OutcomeKind
 
 RETRIES = 2
+
+# Where a state has no result of its own, Prefect makes one for each task run, and looks in the
+# file system for where it would be kept: a tenth of what a task run costs, for nothing.
+_NO_RESULT: ResultRecord[None] = ResultRecord(
+    result=None,
+    metadata=ResultRecordMetadata(storage_key="none"),
+)
 
 
 def only_transient(task: Task[..., object], run: TaskRun, state: State[object]) -> bool:
@@ -55,8 +66,8 @@ async def sync_account(
         return Failed(message=str(error), data=error)
     _tell(account, recorded)
     if outcome.kind is OutcomeKind.FAILED:
-        return Failed(message=outcome.reason)
-    return Completed(name=outcome.kind.value, message=outcome.reason)
+        return Failed(message=outcome.reason, data=_NO_RESULT)
+    return Completed(name=outcome.kind.value, message=outcome.reason, data=_NO_RESULT)
 
 
 def _tell(account: AccountRef, recorded: Recorded) -> None:
