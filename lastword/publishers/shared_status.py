@@ -7,15 +7,17 @@ import unicodedata
 from copy import deepcopy
 from xml.etree.ElementTree import Element, SubElement
 
+import regex
+
 from lastword.errors import Transient
 from lastword.publishers.line import Line
-from lastword.status import cut
 
 _NS = "google:shared-status"
 _QUERY, _STATUS, _SHOW, _LIST = (
     f"{{{_NS}}}{it}" for it in ("query", "status", "show", "status-list")
 )
 _LIMITS = ("status-max", "status-list-max", "status-list-contents-max", "status-min-ver")
+_GRAPHEME = regex.compile(r"\X")
 _MOST = 512
 _FEW = 5
 
@@ -111,9 +113,13 @@ def _limit(state: Element, name: str, otherwise: int) -> int:
 
 
 def _cut(text: str, longest: int) -> str:
-    """Cut to so many characters, which is what servers count, at a grapheme."""
-    graphemes = longest
-    while len(text) > longest:
-        text = cut(text, graphemes)
-        graphemes -= max(1, (len(text) - longest) // 8)
-    return text
+    """Cut to so many characters, which is what servers count, at a grapheme.
+
+    One that is longer by itself is cut all the same: better a part of the words than none.
+    """
+    if len(text) <= longest:
+        return text
+    room, end = longest - 1, 0
+    for grapheme in _GRAPHEME.finditer(text, endpos=longest):
+        end = grapheme.end() if grapheme.end() <= room else end
+    return text[: end or room].rstrip() + "…"
