@@ -4,6 +4,7 @@ Commands are named by import string: `lastword --help` is quick, and nothing imp
 before the command that needs it has set its environment.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -58,4 +59,5 @@ def _run(arguments: Sequence[str]) -> object:
 def main() -> None:
     """Run the command of this process and leave it."""
     be_discreet()
+    os.umask(0o077)  # whatever comes to be of this command is for its user only
     sys.exit(run_command(sys.argv[1:]))

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from prefect.flow_engine import FlowRunTimeoutError
 
 from lastword.cause_words import not_started
-from lastword.errors import Systemic
+from lastword.defect import defect
 from lastword.ping import Ping
 from lastword.settings import Settings
-from models.errors import DatabaseTrouble
+from lastword.surprise import may_speak
 from tasks.tell_operators import tell
 
 
@@ -29,11 +29,9 @@ def telling(*, is_whole: bool) -> Iterator[Ping]:
     except FlowRunTimeoutError as error:
         ping.failed(str(error))
         raise  # TimedOut has an automation of its own
-    except Exception as error:
-        # What an error says that is not ours may hold a secret.
-        ours = isinstance(error, Systemic | DatabaseTrouble)
-        said = str(error) if ours else f"internal error ({type(error).__name__}): read the log"
-        ping.failed(said)
+    except Exception as error:  # noqa: BLE001 (raised again, in words that may be read)
+        trouble = error if may_speak(error) else defect(error)
+        ping.failed(str(trouble))
         if is_whole:
-            tell(not_started(said))
-        raise
+            tell(not_started(str(trouble)))
+        raise trouble from None

@@ -12,6 +12,7 @@ from lastword import runs
 from lastword.runs import AccountRef, Which, WrongChoice
 from lastword.services import current
 from models.run_lock import RunUnderWay, run_lock
+from tasks.careful import careful
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Chosen:
     persist_result=False,
     cache_policy=NO_CACHE,
 )
+@careful
 async def choose_accounts(which: Which, names: list[str] | None, *, dry_run: bool) -> State[Any]:
     """Begin a run; the state's result is a `Chosen`.
 

@@ -19,6 +19,7 @@ from lastword.verdict import Verdict, verdict
 from models import OutcomeKind
 from models.errors import DatabaseTrouble
 from models.types import now
+from tasks.careful import careful
 from tasks.choose_accounts import Chosen
 from tasks.leave_page import leave_page
 from tasks.tell_operators import tell_operators
@@ -33,6 +34,7 @@ RECENT = 12
 @task(
     name="report-run", task_run_name="report the run", persist_result=False, cache_policy=NO_CACHE
 )
+@careful
 async def report_run(
     chosen: Chosen, seen: dict[str, int], seconds: float, note: str | None = None
 ) -> Verdict:

@@ -18,6 +18,7 @@ from lastword.record import Recorded
 from lastword.runs import AccountRef
 from lastword.services import current
 from models import OutcomeKind
+from tasks.careful import careful
 
 RETRIES = 2
 
@@ -44,6 +45,7 @@ def only_transient(task: Task[..., object], run: TaskRun, state: State[object]) 
     persist_result=False,
     cache_policy=NO_CACHE,
 )
+@careful
 async def sync_account(
     account: AccountRef, run_id: int | None, *, force: bool = False, dry_run: bool = False
 ) -> State[object]:

@@ -18,6 +18,7 @@ from lastword.outcome import Outcome
 from lastword.runs import AccountRef
 from lastword.services import current
 from models import OutcomeKind
+from tasks.careful import careful
 from tasks.sync_account import RETRIES, only_transient
 
 
@@ -58,6 +59,7 @@ def batches(accounts: list[AccountRef], size: int) -> list[Batch]:
     persist_result=False,
     cache_policy=NO_CACHE,
 )
+@careful
 async def sync_batch(
     batch: Batch, run_id: int | None, *, force: bool = False, dry_run: bool = False
 ) -> State[object]:

@@ -198,4 +198,4 @@ async def test_a_thousand_rows(database: Database, file: Path, keyring: Keyring)
     done = await import_rows(database, _rows(file, HEADER + lines), keyring=keyring)
     assert len(done.added) == 1000
     listed = await accounts.list_accounts(database)
-    assert {keyring.open_password(account) for account in listed} == {"x"}
+    assert {keyring.open_password(account) for account in listed} == {SecretStr("x")}

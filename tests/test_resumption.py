@@ -80,7 +80,7 @@ async def test_broken_off_when_all_was_well(xmpp_server: StartServer, log_in: Lo
     async with log_in(server.address) as client:
         saved = await keep(client, at_least=2400, ask=7200)
         assert saved, "the server keeps it all the same"
-        assert saved.id == "some-id"
+        assert saved.id == SecretStr("some-id")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Writes the report to its file: whoever reads it meets the old page or the new one, whole."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from lastword.report.page import page
@@ -32,6 +33,8 @@ def replace(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         draft.write_text(text, encoding="utf-8")
+        with suppress(FileNotFoundError):  # who has let others read the page, goes on doing so
+            draft.chmod(path.stat().st_mode & 0o777)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
