@@ -12,7 +12,7 @@ from demo.prefect_api import PrefectAPI
 from demo.stage import free_port, stage
 from faults.clock import CACHED, Clock
 from faults.counting import counting
-from faults.crowd import check_seen, crowd_of, write_all
+from faults.crowd import PATIENT, check_seen, crowd_of, write_all
 from faults.prefect_server import PrefectServer
 from faults.processes import check_none_left, processes_of
 from faults.records import Records
@@ -22,7 +22,7 @@ PEOPLE = 16
 DEPLOYMENT = "sync-accounts/every-30-minutes"
 TWO_DAYS = timedelta(days=2)
 _SETTINGS = {
-    "LASTWORD_RETRY_SECONDS": "1",
+    **PATIENT,
     # So that there is a middle.
     "LASTWORD_LOGINS": "1",
 }

@@ -10,7 +10,7 @@ import pytest
 
 from demo.stage import stage
 from faults.counting import counting
-from faults.crowd import check_seen, crowd_of, write_all
+from faults.crowd import PATIENT, check_seen, crowd_of, write_all
 from faults.parameters import PARAMETERS
 from faults.prefect_server import PrefectServer
 from faults.records import Records
@@ -27,7 +27,7 @@ def _settings(prefect: PrefectServer, database: str) -> dict[str, str]:
     return {
         "PREFECT_API_URL": prefect.api,
         "LASTWORD_DATABASE_URL": database,
-        "LASTWORD_RETRY_SECONDS": "1",
+        **PATIENT,
         # So that there is a middle.
         "LASTWORD_LOGINS": "4",
     }

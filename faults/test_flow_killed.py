@@ -8,7 +8,7 @@ import pytest
 
 from demo.stage import stage
 from faults.counting import counting
-from faults.crowd import check_seen, crowd_of, write_all
+from faults.crowd import PATIENT, check_seen, crowd_of, write_all
 from faults.parameters import PARAMETERS
 from faults.prefect_server import PrefectServer
 from faults.records import Records
@@ -37,7 +37,7 @@ async def test_killed_at_random_points(
     record_property: Callable[[str, object], None],
 ) -> None:
     dice, crowd = PARAMETERS.dice(f"kills on {kind}"), crowd_of(PARAMETERS.people)
-    settings = {"PREFECT_API_URL": prefect.api, "LASTWORD_RETRY_SECONDS": "1"}
+    settings = {**PATIENT, "PREFECT_API_URL": prefect.api}
     if kind == "postgresql":
         settings["LASTWORD_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
     seen: Counter[str] = Counter()
@@ -65,7 +65,12 @@ async def test_killed_at_random_points(
                 said = f"point {number}, {point}, {killed} done: {result.output}{result.errors}"
                 assert (result.code, result.told["state"]) == (0, "Completed"), said
                 assert result.told["due"] == len(crowd), said
-                await check_seen(contact, crowd, scene.site)
+                assert set(result.counts) <= {"Published", "Unchanged"}, said
+                try:
+                    await check_seen(contact, crowd, scene.site)
+                except TimeoutError as error:
+                    ended = (await records.accounts())[str(error).partition(" ")[0]]
+                    raise AssertionError(f"{error}; {ended}; {said}") from None
                 assert [it for it, times in contact.told.items() if times > MOST] == [], said
                 assert await records.troubles() == [], said
                 log.info("point %s: %s, %s done; then %s", number, point, killed, result.counts)

@@ -12,7 +12,7 @@ from bench.hold import Service
 from demo.prefect_api import PrefectAPI
 from demo.stage import Stage, free_port, stage
 from faults.counting import counting
-from faults.crowd import check_seen, crowd_of, write_all
+from faults.crowd import PATIENT, check_seen, crowd_of, write_all
 from faults.parameters import PARAMETERS
 from faults.prefect_server import PrefectServer
 from faults.processes import check_none_left, the_one
@@ -25,7 +25,7 @@ DEPLOYMENT = "sync-accounts/every-30-minutes"
 _UP = 240.0
 _RUN = 120.0
 _SETTINGS = {
-    "LASTWORD_RETRY_SECONDS": "1",
+    **PATIENT,
     # So that there is a middle.
     "LASTWORD_LOGINS": "1",
 }
