@@ -9,7 +9,9 @@
 #                        POINTS=50 PEOPLE=800 for all of it (an hour)   SEED=n to repeat
 #   make check           lint, types, direction of imports
 #   make screenshots     the pictures of docs/images/, of the real UI; fails if it lacks a text
-#   make bench           the measurements of bench/   NAME=logins for one     JSON=1 for figures
+#   make bench           all measurements that docs/performance.md is made of: 15 minutes
+#   make bench NAME=logins   one of bench/, which changes no page      JSON=1 for its figures
+#                            SAVE=1 puts them on the page              ARGS="--accounts 200"
 #   make month           thirty days of 800 accounts: nobody lost, or tried or told of too often (an hour)
 #   make sbom            what the lock has in it, as CycloneDX: sbom.json
 #   make audit           known weaknesses of what the lock has in it, from PyPI's database
@@ -59,12 +61,18 @@ screenshots: $(VENV)/.installed
 		fonts-noto-color-emoji
 	@$(BIN)/python -m demo.screenshots docs/images
 
-BENCHES := silent_host logins operator hold
+# What answers within minutes. Others may be on the page, too: each tells the command it came of.
+BENCHES := sides logins operator silent_host hold
+PERFORMANCE := docs/performance
+SAVING := $(if $(NAME),$(SAVE),1)
 bench: $(VENV)/.installed
-	@scripts/install-debian prosody prosody-modules
+	@scripts/install-debian prosody prosody-modules redis-server
 	@for name in $(or $(NAME),$(BENCHES)); do \
-		$(BIN)/python -m bench.$$name $(if $(JSON),--json) || failed=1; \
-	done; exit $${failed:-0}
+		$(BIN)/python -m bench.$$name $(if $(JSON),--json) \
+			$(if $(SAVING),--save $(PERFORMANCE)) $(ARGS) || failed=1; \
+	done; \
+	$(if $(SAVING),$(BIN)/python -m bench.page || failed=1;) \
+	exit $${failed:-0}
 
 month: $(VENV)/.installed
 	@$(BIN)/python -m bench.month

@@ -13,7 +13,7 @@ import urllib.request
 from argparse import ArgumentParser
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -21,9 +21,8 @@ from typing import Self
 
 import psutil
 from pydantic import SecretStr
-from rich.console import Console
-from rich.table import Table
 
+from bench.figures import Criterion, Figures, Row, Table, add_options, finish
 from bench.proxy import Proxy
 from demo.contact import Contact, Seen
 from demo.prosody import Prosody
@@ -69,21 +68,14 @@ class Report:
     exit_code: int
 
     @property
-    def troubles(self) -> list[str]:
-        """What is not as it must be."""
-        own = HoldSettings()
-        storm = own.hold_login_rate + own.hold_logins
-        bad = {
-            f"a session takes more than {MEMORY} KiB": self.memory > MEMORY,
-            f"a contact waits more than {SEEN} s": self.seen_after > SEEN,
-            f"a restart keeps sessions away for {BACK} s": self.restart_back > BACK,
-            f"a cut keeps sessions away for {BACK} s": self.cut_back > BACK,
-            f"logins are a storm: more than {storm:g} in a second": (
-                max(self.restart_busiest, self.cut_busiest) > storm
-            ),
-            f"it does not leave within {ENDED} s": self.left_after > ENDED or bool(self.exit_code),
-        }
-        return [trouble for trouble, is_so in bad.items() if is_so]
+    def back(self) -> float:
+        """The longest time until all were back."""
+        return max(self.restart_back, self.cut_back)
+
+    @property
+    def busiest(self) -> int:
+        """The most connections in a second."""
+        return max(self.restart_busiest, self.cut_busiest)
 
 
 class Service:
@@ -289,41 +281,46 @@ def _is(status: str) -> Callable[[Seen], bool]:
     return lambda seen: seen.status == status
 
 
-def _show(report: Report) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("", "measured", "at most"):
-        table.add_column(heading, justify="right" if heading else "left")
+def figures(report: Report) -> Figures:
+    """Return what was found, and what must hold."""
     own = HoldSettings()
-    storm = f"{own.hold_login_rate + own.hold_logins:g}"
-    table.add_row("memory for a session", f"{report.memory:.0f} KiB", f"{MEMORY} KiB")
-    table.add_row("a contact sees a change after", f"{report.seen_after:.1f} s", f"{SEEN} s")
-    table.add_row("all logged in at first", f"{report.first_logins:.1f} s", "")
-    table.add_row("server restarted, all back", f"{report.restart_back:.1f} s", f"{BACK} s")
-    table.add_row("  connections in one second", f"{report.restart_busiest}", storm)
-    table.add_row("network cut, all back", f"{report.cut_back:.1f} s", f"{BACK} s")
-    table.add_row("  connections in one second", f"{report.cut_busiest}", storm)
-    table.add_row("SIGTERM, all left", f"{report.left_after:.1f} s", f"{ENDED} s")
-    console = Console(highlight=False)
-    console.print(f"{report.sessions} sessions on one server\n")
-    console.print(table)
-    for trouble in report.troubles:
-        console.print(f"Not good: {trouble}.", style="bold red")
+    storm = own.hold_login_rate + own.hold_logins
+    return Figures(
+        name="hold",
+        question="What does it take to keep sessions, and what does a restart do to them?",
+        how=f"{report.sessions} sessions of the real `lastword hold` on a private Prosody, which is"
+        " then restarted; then the network is cut.",
+        tables=[
+            Table(
+                "all logged in",
+                ["after, s", "connections in the busiest second"],
+                [
+                    Row("at first", [report.first_logins, None]),
+                    Row(
+                        "server restarted, all back", [report.restart_back, report.restart_busiest]
+                    ),
+                    Row("network cut, all back", [report.cut_back, report.cut_busiest]),
+                ],
+            )
+        ],
+        criteria=[
+            Criterion("memory for a session", report.memory, MEMORY, "KiB"),
+            Criterion("a contact sees a change after", report.seen_after, SEEN, "s"),
+            Criterion("all are back after a restart or cut", report.back, BACK, "s"),
+            Criterion("connections in the busiest second", report.busiest, storm),
+            Criterion("it has left after SIGTERM", report.left_after, ENDED, "s"),
+            Criterion("its exit code", report.exit_code, 0),
+        ],
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code."""
     parser = ArgumentParser(prog="python -m bench.hold", description=__doc__)
     parser.add_argument("--sessions", type=int, default=300, help="how many (default 300)")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    add_options(parser)
     told = parser.parse_args(arguments)
-    report = asyncio.run(measure(told.sessions))
-    if told.json:
-        sys.stdout.write(
-            f"{json.dumps(asdict(report) | {'troubles': report.troubles}, indent=2)}\n"
-        )
-    else:
-        _show(report)
-    return 1 if report.troubles else 0
+    return finish(figures(asyncio.run(measure(told.sessions))), told)
 
 
 if __name__ == "__main__":

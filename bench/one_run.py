@@ -1,19 +1,16 @@
 """One run as the flow makes it, but without Prefect and with a chat server that is a dictionary."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from random import uniform
 from time import monotonic
 
 from sqlmodel import select
 
+from bench.sides import bare_loop
 from flows.syncing import WINDOW
 from lastword import runs
-from lastword.attempt import attempt
-from lastword.errors import Transient
 from lastword.post import Post
 from lastword.publishers.base import Confirmation, Publisher
 from lastword.runs import AccountRef, Which
@@ -109,24 +106,4 @@ async def _run(services: Services) -> None:
 
 async def sync_all(refs: Sequence[AccountRef], run_id: int, services: Services) -> None:
     """Try each account as often as its Prefect task would, within the flow's window."""
-    window = asyncio.Semaphore(WINDOW)
-
-    async def within_window(ref: AccountRef) -> None:
-        async with window:
-            await _sync(ref, run_id, services)
-
-    async with asyncio.TaskGroup() as tasks:
-        for ref in refs:
-            tasks.create_task(within_window(ref))
-
-
-async def _sync(ref: AccountRef, run_id: int, services: Services) -> None:
-    """Try as often as the Prefect task does, and wait as long in between."""
-    for tried in range(RETRIES + 1):
-        try:
-            await attempt(ref, run_id, services, last=tried == RETRIES)
-        except Transient:
-            wait = services.settings.retry_seconds * (tried + 1)
-            await asyncio.sleep(wait * uniform(1, 1.5))  # noqa: S311 (no secret)
-        else:
-            return
+    await bare_loop.sync_all(refs, run_id, services, window=WINDOW, retries=RETRIES)

@@ -6,19 +6,17 @@ has /dev/shm (`--data DIR` for a disk of yours). Exit code 1 below 600 and 150 a
 """
 
 import asyncio
-import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import monotonic, process_time
 
 import psutil
-from rich.console import Console
-from rich.table import Table
 
+from bench.figures import Criterion, Figures, Plot, Row, Table, add_options, finish
 from bench.memory import keep_data_in
 from demo.operated import PRIVILEGED, OperatedProsody
 from lastword.publishers.operator import Gateway, Operator
@@ -47,12 +45,6 @@ class Report:
     rounds: list[float]
     cpu_ms: float
     server_cpu_ms: float
-
-    @property
-    def trouble(self) -> str | None:
-        """What is not as it must be."""
-        least = LEAST[self.carrier]
-        return None if self.per_second >= least else f"{self.carrier}: fewer than {least} a second"
 
 
 def measure(carrier: str, statuses: int, rounds: int) -> Report:
@@ -101,21 +93,36 @@ async def _run(prosody: OperatedProsody, names: list[str], carrier: str, number:
         await operator.close()
 
 
-def _show(reports: Sequence[Report], statuses: int) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("carrier", "a second", "at least", "our CPU, ms", "Prosody's, ms", "rounds"):
-        table.add_column(heading, justify="left" if heading == "carrier" else "right")
-    for it in reports:
-        rounds = " ".join(f"{rate:.0f}" for rate in it.rounds)
-        figures = [f"{it.per_second:.0f}", str(LEAST[it.carrier])]
-        costs = [f"{it.cpu_ms:.2f}", f"{it.server_cpu_ms:.2f}"]
-        table.add_row(it.carrier, *figures, *costs, rounds)
-    console = Console(highlight=False)
-    console.print(f"{statuses} changed statuses, one connection, medians\n")
-    console.print(table)
-    for it in reports:
-        if it.trouble:
-            console.print(f"Not good: {it.trouble}.", style="bold red")
+def figures(reports: Sequence[Report], statuses: int, rounds: int) -> Figures:
+    """Return what was found, and what must hold."""
+    columns = ["statuses a second", "our CPU each, ms", "Prosody's CPU each, ms", "rounds"]
+    rows = [
+        Row(
+            it.carrier,
+            [
+                *(it.per_second, it.cpu_ms, it.server_cpu_ms),
+                " ".join(f"{rate:.0f}" for rate in it.rounds),
+            ],
+        )
+        for it in reports
+    ]
+    return Figures(
+        name="operator",
+        question="How many statuses a second does one connection of `operator` change?",
+        how=f"{statuses} statuses on a private Prosody, each read, set and confirmed; medians of"
+        f" {rounds} rounds.",
+        tables=[Table("carrier", columns, rows, [Plot(columns[0], columns[:1])])],
+        criteria=[
+            Criterion(
+                f"statuses a second by {it.carrier}",
+                it.per_second,
+                LEAST[it.carrier],
+                at_least=True,
+            )
+            for it in reports
+        ],
+        notes=["Prosody works on one core, which is what limits."],
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -124,18 +131,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--statuses", type=int, default=2000, help="(default 2000)")
     parser.add_argument("--rounds", type=int, default=3, help="of each carrier (default 3)")
     parser.add_argument("--data", type=Path, help="where Prosody keeps its data")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    told = vars(parser.parse_args(arguments))
-    as_json, data = told.pop("json"), told.pop("data")
-    keep_data_in(data)
-    reports = [measure(carrier, **told) for carrier in LEAST]
-    troubles = [it.trouble for it in reports if it.trouble]
-    if as_json:
-        figures = {"carriers": [asdict(it) for it in reports], "troubles": troubles}
-        sys.stdout.write(f"{json.dumps(figures, indent=2)}\n")
-    else:
-        _show(reports, told["statuses"])
-    return 1 if troubles else 0
+    add_options(parser)
+    told = parser.parse_args(arguments)
+    keep_data_in(told.data)
+    reports = [measure(carrier, told.statuses, told.rounds) for carrier in LEAST]
+    return finish(figures(reports, told.statuses, told.rounds), told)
 
 
 if __name__ == "__main__":

@@ -14,14 +14,12 @@ from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
+from bench.figures import Criterion, Figures, Row, Table, add_options, finish
 from bench.one_run import Ran, one_run
 from lastword.settings import Settings
 
@@ -49,21 +47,20 @@ class Report:
         return self.one_silent - self.all_answer
 
     @property
-    def troubles(self) -> list[str]:
-        """What is not as it must be."""
-        troubles = []
-        if self.growth >= self.deadline:
-            troubles.append("the silent host costs a deadline or more")
-        if self.of_silent_host.get("Deferred", 0) * 2 <= self.accounts:
-            troubles.append("most accounts of the silent host are not Deferred")
-        others = Counter(self.one_silent_outcomes)
-        others.subtract(self.of_silent_host)
+    def deferred(self) -> float:
+        """The share of the silent host's accounts that are Deferred."""
+        return self.of_silent_host.get("Deferred", 0) / self.accounts
+
+    @property
+    def spoilt(self) -> int:
+        """Accounts of hosts that answer, and are not Published all the same."""
         everyone = self.hosts * self.accounts
-        if self.all_answer_outcomes != {"Published": everyone}:
-            troubles.append("not all are Published though all hosts answer")
-        if dict(+others) != {"Published": everyone - self.accounts}:
-            troubles.append("the silent host spoils accounts of others")
-        return troubles
+        published = self.one_silent_outcomes.get("Published", 0)
+        published -= self.of_silent_host.get("Published", 0)
+        return max(
+            everyone - self.all_answer_outcomes.get("Published", 0),
+            everyone - self.accounts - published,
+        )
 
 
 @contextmanager
@@ -126,27 +123,37 @@ def _summed_up(runs: Sequence[Ran]) -> Ran:
     return replace(worst, seconds=min(ran.seconds for ran in runs))
 
 
-def _show(report: Report) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("", "seconds", "Published", "Deferred", "other"):
-        table.add_column(heading, justify="right" if heading else "left")
+def figures(report: Report, rounds: int) -> Figures:
+    """Return what was found, and what must hold."""
+    kinds = ("Published", "Deferred")
 
-    def row(name: str, seconds: str, outcomes: Mapping[str, int]) -> None:
-        known = [outcomes.get(kind, 0) for kind in ("Published", "Deferred")]
-        table.add_row(name, seconds, *map(str, known), str(sum(outcomes.values()) - sum(known)))
+    def row(label: str, seconds: float | None, outcomes: Mapping[str, int]) -> Row:
+        known = [outcomes.get(kind, 0) for kind in kinds]
+        return Row(label, [seconds, *known, sum(outcomes.values()) - sum(known)])
 
-    row("all hosts answer", f"{report.all_answer:.1f}", report.all_answer_outcomes)
-    row("one is silent", f"{report.one_silent:.1f}", report.one_silent_outcomes)
-    row("  on the silent host", "", report.of_silent_host)
-    console = Console(highlight=False)
-    console.print(
-        f"{report.hosts} hosts with {report.accounts} accounts each,"
-        f" {report.latency:g} s to an answer, a deadline of {report.deadline:g} s\n"
+    return Figures(
+        name="silent_host",
+        question="What does a host that never answers cost the others?",
+        how=f"{report.hosts} hosts with {report.accounts} accounts each, {report.latency:g} s to an"
+        f" answer, a deadline of {report.deadline:g} s; one accepts connections and stays silent."
+        f" The quickest of {rounds} rounds in turn, and the worst outcomes.",
+        tables=[
+            Table(
+                "run",
+                ["wall, s", *kinds, "other"],
+                [
+                    row("all hosts answer", report.all_answer, report.all_answer_outcomes),
+                    row("one is silent", report.one_silent, report.one_silent_outcomes),
+                    row("of these, on the silent host", None, report.of_silent_host),
+                ],
+            )
+        ],
+        criteria=[
+            Criterion("what a silent host costs a run", report.growth, report.deadline, "s"),
+            Criterion("its accounts that are Deferred", report.deferred, 0.5, "%", at_least=True),
+            Criterion("accounts of other hosts that it spoils", report.spoilt, 0),
+        ],
     )
-    console.print(table)
-    console.print(f"\nA silent host costs {report.growth:.1f} s of at most {report.deadline:g} s.")
-    for trouble in report.troubles:
-        console.print(f"Not good: {trouble}.", style="bold red")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -157,16 +164,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--deadline", type=float, default=5, help="seconds (default 5)")
     parser.add_argument("--latency", type=float, default=0.2, help="seconds (default 0.2)")
     parser.add_argument("--rounds", type=int, default=3, help="of two runs each (default 3)")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    told = vars(parser.parse_args(arguments))
-    as_json = told.pop("json")
-    report = measure(**told)
-    if as_json:
-        figures = asdict(report) | {"growth": report.growth, "troubles": report.troubles}
-        sys.stdout.write(f"{json.dumps(figures, indent=2)}\n")
-    else:
-        _show(report)
-    return 1 if report.troubles else 0
+    add_options(parser)
+    told = parser.parse_args(arguments)
+    report = measure(told.hosts, told.accounts, told.deadline, told.latency, told.rounds)
+    return finish(figures(report, told.rounds), told)
 
 
 if __name__ == "__main__":
