@@ -6,6 +6,7 @@ On a ground of their own, for a page may be light or dark; with no script and no
 from typing import Any
 
 import pygal
+from lxml import etree  # type: ignore[import-untyped]
 from pygal.style import Style
 
 from bench.figures import Plot, Row, Table, written
@@ -34,15 +35,23 @@ def draw(table: Table, plot: Plot) -> str:
     """Return a picture of a table's columns as SVG."""
     at = [table.columns.index(name) for name in plot.columns]
     chart = _lines(table, at) if plot.kind == "lines" else _bars(table, at)
-    chart.title, chart.uuid = plot.title, "figures"
-    return str(chart.render(is_unicode=True)) + "\n"
+    chart.title = plot.title
+    root = chart.render_tree()
+    # The script, and a comment with the day's date: a picture changes with its figures only.
+    for found in list(root.iter(etree.Comment, "script", "desc")):
+        found.getparent().remove(found)
+    root.attrib.pop("id", None)
+    return str(etree.tostring(root, encoding="unicode")) + "\n"
 
 
 def _bars(table: Table, at: list[int]) -> Any:  # noqa: ANN401 (pygal has no types)
-    rows = [row for row in reversed(table.rows) if any(_number(row, it) for it in at)]
-    height = _BAR * len(rows) * len(at) + 110
-    chart = _chart(pygal.HorizontalBar, height, print_values=True, show_legend=len(at) > 1)
-    chart.x_labels = [row.label for row in rows]
+    rows = [row for row in reversed(table.rows) if any(_number(row, it) is not None for it in at)]
+    height = _BAR * len(rows) * len(at) + 90
+    chart = _chart(pygal.HorizontalBar, height, show_legend=len(at) > 1, show_y_guides=False)
+    # Beside the name, where a value can be read however short its bar is.
+    chart.x_labels = [
+        f"{row.label}: {' / '.join(written(_number(row, it)) for it in at)}" for row in rows
+    ]
     for it in at:
         chart.add(table.columns[it], [_number(row, it) for row in rows])
     return chart

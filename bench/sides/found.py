@@ -74,7 +74,7 @@ class Found:
                 "CPU an account, ms",
                 "memory, MB",
             ),
-            *(f"{name}'s CPU, s" for name in _SERVERS),
+            *(f"{name}, CPU s" for name in _SERVERS),
         ]
         rows = []
         for name in _SIDES:
@@ -93,8 +93,8 @@ class Found:
 
     def _runs(self) -> Table:
         columns = [
-            *("wall, s", "CPU, s", "memory, MB", "XMPP connections", "all recorded after, s"),
-            *("Prosody's CPU, s", "Prefect's CPU, s"),
+            *("wall, s", "CPU, s", "memory, MB", "XMPP connections", "recorded after, s"),
+            *("Prosody, CPU s", "Prefect, CPU s"),
         ]
         rows = []
         for name, words in _RUNS.items():
