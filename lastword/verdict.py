@@ -32,13 +32,13 @@ def verdict(ended: Tally, *, threshold: float, trouble: str | None = None) -> Ve
     said = ", ".join(
         f"{ended.counts[kind]} {kind}" for kind in OutcomeKind if ended.counts.get(kind)
     )
-    if trouble:
-        return Verdict("Failed", f"{trouble} ({said})" if said else trouble)
-    if not ended.due:
-        return Verdict("Completed", "Nothing was due.")
     adds_up = not ended.without_outcome
     if not adds_up:
-        said += f", {ended.without_outcome} without outcome"
+        said = ", ".join(filter(None, (said, f"{ended.without_outcome} without outcome")))
+    if trouble:
+        return Verdict("Failed", f"{trouble} ({said})" if said else trouble, adds_up)
+    if not ended.due:
+        return Verdict("Completed", "Nothing was due.")
     failed = ended.counts.get(OutcomeKind.FAILED, 0) + ended.without_outcome
     if not failed:
         return Verdict("Completed", said)

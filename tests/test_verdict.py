@@ -30,6 +30,15 @@ def test_trouble_fails_the_run_whatever_the_counts() -> None:
     )
 
 
+def test_trouble_does_not_hide_who_has_no_outcome() -> None:
+    ended = Tally(3, {Kind.DEFERRED: 2})
+    assert verdict(ended, threshold=0.2, trouble="the database failed") == Verdict(
+        "Failed", "the database failed (2 Deferred, 1 without outcome)", adds_up=False
+    )
+    nobody = verdict(Tally(1, {}), threshold=0.2, trouble="the key is lost")
+    assert nobody.message == "the key is lost (1 without outcome)"
+
+
 def test_the_message_names_every_count() -> None:
     ended = Tally(5, {Kind.PUBLISHED: 1, Kind.UNCHANGED: 2, Kind.FAILED: 1})
     message = "1 Published, 2 Unchanged, 1 Failed, 1 without outcome"
