@@ -52,8 +52,10 @@ class Database:
             self.url,
             # Values would stand in errors and, at level INFO, in the log: words of users.
             hide_parameters=True,
-            pool_size=8,
-            max_overflow=8,
+            # None beyond those that are kept: with hundreds of sessions at once SQLAlchemy would
+            # open and close the surplus all the time, and each open costs more than a query.
+            pool_size=16,
+            max_overflow=0,
             pool_timeout=POOL_SECONDS,
             # A PostgreSQL that was restarted between two runs must not cost the second one.
             pool_pre_ping=not self.is_sqlite,

@@ -5,9 +5,12 @@ from typing import Any
 from sqlalchemy import URL, Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-CONNECT_SECONDS = 10
-"""How long the server may take to let us in; `?timeout=` in the URL sets another time."""
+CONNECT_SECONDS = 30
+"""How long the server may take to let us in; `?timeout=` in the URL sets another time.
 
+Of one that is down, the system tells at once. A run that begins over thousands of accounts on a
+machine that is busy already has kept itself from connecting for more than ten seconds.
+"""
 
 _UNFIT = "it does not fit this version ({error}): run `lastword init`"
 _TROUBLED = "it cannot serve us now ({error}): look at its log"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
@@ -136,3 +136,16 @@ async def test_readers_do_not_wait_for_a_writer(sqlite_url: str) -> None:
         assert (await session.exec(select(Account))).all() == []
     other.close()
     await database.dispose()
+
+
+async def test_connections_are_kept_however_many_sessions_there_are(database: Database) -> None:
+    opened: list[object] = []
+    event.listen(database.engine.sync_engine, "connect", lambda *it: opened.append(it))
+
+    async def ask() -> None:
+        async with database.session() as session:
+            assert await (await session.connection()).scalar(text("SELECT 1")) == 1
+
+    for _ in range(3):
+        await asyncio.gather(*(ask() for _ in range(40)))
+    assert len(opened) <= 16
