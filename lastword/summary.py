@@ -36,12 +36,16 @@ class Surroundings:
         slowest: the hosts that it waited for the longest.
         recent: this run and those before it, newest first.
         note: what else people should know of it.
+        drift: what Prefect has not recorded of the run before, if anything.
+        earlier: what was set right of earlier runs' task runs at Prefect, if anything was.
     """
 
     changes: Sequence[Change] = ()
     slowest: Sequence[HostPace] = ()
     recent: Sequence[Run] = ()
     note: str | None = None
+    drift: str | None = None
+    earlier: str | None = None
 
 
 _ALONE = Surroundings()
@@ -69,6 +73,8 @@ def summary(
         [around.note] if around.note else [],
         _counts(ended),
         _drift(ended, seen),
+        [f"{around.drift[:1].upper()}{around.drift[1:]}."] if around.drift else [],
+        [around.earlier] if around.earlier else [],
         _changes(around.changes),
         _hosts(around.slowest),
         _recent(around.recent),

@@ -13,14 +13,22 @@ from lastword.runs import AccountRef, Which, WrongChoice
 from lastword.services import current
 from models.run_lock import RunUnderWay, run_lock
 from tasks.careful import careful
+from tasks.set_right import set_right
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A run that has begun: its id (None for a dry run) and the accounts it is over."""
+    """A run that has begun.
+
+    Attributes:
+        run_id: None for a dry run.
+        accounts: those that it is over.
+        earlier: what was set right of runs before, for people; see `set_right`.
+    """
 
     run_id: int | None
     accounts: list[AccountRef]
+    earlier: str | None = None
 
 
 @task(
@@ -52,7 +60,8 @@ async def choose_accounts(which: Which, names: list[str] | None, *, dry_run: boo
     except (RunUnderWay, WrongChoice) as error:
         # Returned, not raised: the log gets the message, without a traceback.
         return Failed(message=str(error), data=error)
-    run_id = None
+    run_id = earlier = None
     if not dry_run:
+        earlier = await set_right(services.database)
         run_id = await runs.begin(services.database, which, len(accounts), runtime.flow_run.id)
-    return Completed(message=f"{len(accounts)} accounts", data=Chosen(run_id, accounts))
+    return Completed(message=f"{len(accounts)} accounts", data=Chosen(run_id, accounts, earlier))

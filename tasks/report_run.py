@@ -56,7 +56,9 @@ async def report_run(
         ended = await runs.tally(services.database, chosen.run_id, due)
     trouble = "; ".join(map(str, services.troubles.values())) or None
     judged = verdict(ended, threshold=services.settings.failure_threshold, trouble=trouble)
-    around = Surroundings(note=note, slowest=slowest(services.paces(), SLOWEST))
+    around = Surroundings(
+        note=note, earlier=chosen.earlier, slowest=slowest(services.paces(), SLOWEST)
+    )
     if chosen.run_id is not None:
         await runs.finish(services.database, chosen.run_id, ended, judged.state, judged.message)
         changes = await changes_in(services.database, chosen.run_id)
@@ -64,7 +66,8 @@ async def report_run(
             around, changes=changes, recent=await runs.recent(services.database, RECENT)
         )
         await _forget()
-        await tell_operators(services, chosen.run_id, ended, judged)
+        drift = await tell_operators(services, chosen.run_id, ended, judged)
+        around = replace(around, drift=drift)
         await tell_owners(services)
         await leave_page(services.database, services.settings.report)
     try:

@@ -29,20 +29,28 @@ _LOST = 0.01
 """A greater share of a run's task runs missing at Prefect is drift."""
 
 
-async def tell_operators(services: Services, run_id: int, ended: Tally, judged: Verdict) -> None:
+async def tell_operators(
+    services: Services, run_id: int, ended: Tally, judged: Verdict
+) -> str | None:
     """Tell operators what a run means for them, if anything; see `lastword.causes`.
 
     Trouble with telling never costs the run, and never hides that it failed.
+
+    Returns:
+        What Prefect has not recorded of the run before, in words; None: nothing that is known.
     """
     try:
-        await _tell_causes(services, run_id, ended, judged)
+        return await _tell_causes(services, run_id, ended, judged)
     except Exception:  # noqa: BLE001 (the accounts are done: their run must not fail for this)
         get_run_logger().warning("Operators could not be told of causes", exc_info=True)
         if judged.state == "Failed":
             tell(not_started(judged.message))
+    return None
 
 
-async def _tell_causes(services: Services, run_id: int, ended: Tally, judged: Verdict) -> None:
+async def _tell_causes(
+    services: Services, run_id: int, ended: Tally, judged: Verdict
+) -> str | None:
     database, settings = services.database, services.settings
     known = await cause_store.open_causes(database)
     before = await cause_store.before(database, run_id)
@@ -71,6 +79,7 @@ async def _tell_causes(services: Services, run_id: int, ended: Tally, judged: Ve
     for one in news:
         tell(one)
     await cause_store.keep(database, causes)
+    return drift or None
 
 
 def tell(news: News) -> None:
