@@ -23,7 +23,7 @@ class Parameters:
 
     @property
     def is_full(self) -> bool:
-        """Whether there is time for the settings' own deadlines."""
+        """Whether there is time for all variants, and for the settings' own deadlines."""
         return self.people >= _MANY
 
     def dice(self, name: str) -> Random:

@@ -10,6 +10,7 @@ from demo.people import Person
 from demo.stage import Stage, stage
 from faults.counting import Counting, counting
 from faults.crowd import check_seen, crowd_of, write_all
+from faults.parameters import PARAMETERS
 from faults.prefect_server import PrefectServer
 from faults.records import Records
 from faults.running import Point, Result, Running, newest_run, run
@@ -20,7 +21,8 @@ pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(600)]
 PEOPLE = 24
 DEADLINE = 4
 """Seconds that one answer is waited for."""
-_NETS = {"proxies": Proxies, **({"namespaces": Wire} if Wire.is_allowed() else {})}
+_BEST = {"namespaces": Wire} if Wire.is_allowed() else {}
+_NETS = {**_BEST, "proxies": Proxies} if PARAMETERS.is_full else _BEST or {"proxies": Proxies}
 _MAY_BE = {None, "Transient", "Deferred"}
 """What an account may end by: what passes by itself."""
 
