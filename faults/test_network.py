@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(600)]
 PEOPLE = 24
 DEADLINE = 4
 """Seconds that one answer is waited for."""
-_BEST = {"namespaces": Wire} if Wire.is_allowed() else {}
+_BEST: dict[str, type[Proxies]] = {"namespaces": Wire} if Wire.is_allowed() else {}
 _NETS = {**_BEST, "proxies": Proxies} if PARAMETERS.is_full else _BEST or {"proxies": Proxies}
 _MAY_BE = {None, "Transient", "Deferred"}
 """What an account may end by: what passes by itself."""
