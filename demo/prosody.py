@@ -151,7 +151,21 @@ class Prosody:
 
     def restart(self) -> None:
         """End the server as an operator does, and start it again on the same port and data."""
+        self.end()
+        self.start_again()
+
+    def end(self, *, kill: bool = False) -> None:
+        """End the server, and leave what it wrote.
+
+        Args:
+            kill: at once, as a crash does.
+        """
+        if kill and self._process:
+            self._process.kill()
         self._end_process()
+
+    def start_again(self) -> None:
+        """Start a server that was ended, on the same port and data."""
         if not self._start_on(self.port):
             raise RuntimeError(f"Prosody did not start again. It said:\n{self.log}")
 

@@ -1,0 +1,1 @@
+"""Chaos: everything dies and comes back at random while thousands of accounts are synced."""
