@@ -30,12 +30,14 @@ class Feeds:
         people: by name.
         asked: requests so far.
         connections: those that are open.
+        deserted: set while there are none.
     """
 
     def __init__(self, people: Iterable[Someone], hosts: int) -> None:
         self.people = {person.name: person for person in people}
         self.asked = 0
         self.connections: set[asyncio.Transport] = set()
+        self.deserted = asyncio.Event()
         self._hosts = hosts + len(OF_HOST)
         self._ports: list[int] = []
         self._stack = AsyncExitStack()
@@ -71,10 +73,13 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._feeds.connections.add(self._transport)
+        self._feeds.deserted.clear()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
         self._feeds.connections.discard(self._transport)
+        if not self._feeds.connections:
+            self._feeds.deserted.set()
 
     def data_received(self, data: bytes) -> None:
         self._unread += data

@@ -11,6 +11,8 @@ from demo.prosody_storage import lua
 
 DOMAIN = "chat.example"
 CONTACT = "contact"
+_SHORT, _LONG = 600, 3600
+"""Seconds: Prosody's own, and what docs/xmpp.md advises."""
 MODULE = Path(__file__).parent / "prosody"
 
 
@@ -32,6 +34,7 @@ class WitnessedProsody(OperatedProsody):
     Args:
         people: its users, but for those that it does not know, each with one contact in common.
         file: where it writes down the logins.
+        lingering: whether sessions that break off are kept until the next run and longer.
 
     Attributes:
         passwords: by name, the contact's too.
@@ -39,7 +42,7 @@ class WitnessedProsody(OperatedProsody):
 
     iterations = 1  # thousands are derived for users whose passwords nobody uses
 
-    def __init__(self, people: Sequence[Someone], file: Path) -> None:
+    def __init__(self, people: Sequence[Someone], file: Path, *, lingering: bool = False) -> None:
         names = [person.name for person in people if person.poison != "stranger"]
         self.passwords = {name: token_urlsafe(12) for name in (*names, CONTACT)}
         self._file = file
@@ -48,7 +51,8 @@ class WitnessedProsody(OperatedProsody):
             self.passwords,
             {CONTACT: names},
             modules=("privilege", "login_witness"),
-            settings=f"login_witness_file = {lua(str(file))}",
+            settings=f"login_witness_file = {lua(str(file))}\n"
+            f"smacks_hibernation_time = {_LONG if lingering else _SHORT}",
         )
         self._plugin_paths = (*self._plugin_paths, MODULE)
 

@@ -1,0 +1,113 @@
+"""What a process and a database hold at one moment, and how that grows from cycle to cycle."""
+
+import asyncio
+import gc
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import linear_regression
+
+import psutil
+from sqlalchemy import text
+from sqlmodel import SQLModel
+
+from models.database import Database
+
+Footprint = Mapping[str, float]
+"""What is held, by its name in `LIMITS`, or `rows of …`."""
+
+LIMITS = {
+    "memory": 4096.0,
+    "threads": 0.001,
+    "open files": 0.001,
+    "event loops": 0.001,
+    "tasks": 0.001,
+    "database": 1024.0,
+}
+"""How much each may grow in one cycle: bytes, or how many.
+
+One socket that is left behind in a cycle would be 1 in each. A heap and a file of pages move by
+some for a while; a run's client that is left would be 100 times as much.
+"""
+ROWS = 0.1
+"""Likewise for the rows of a table: an outcome of one account that is kept for ever would be 1."""
+WARM = 0.25
+"""The share of the cycles that are not counted: caches fill, and retention begins to work."""
+
+_PAGES = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+_SIZES = (
+    "SELECT sum(pg_total_relation_size(oid)) FROM pg_class"
+    " WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
+)
+
+
+def of_process() -> Footprint:
+    """Return what this process holds, once what nobody refers to is gone."""
+    gc.collect()
+    process = psutil.Process()
+    loops = [it for it in gc.get_objects() if issubclass(type(it), asyncio.BaseEventLoop)]
+    return {
+        "memory": process.memory_info().rss,
+        "threads": threading.active_count(),
+        "open files": process.num_fds(),
+        "event loops": len(loops),
+        "tasks": sum(len(asyncio.all_tasks(loop)) for loop in loops),
+    }
+
+
+async def of_database(database: Database) -> Footprint:
+    """Return how many rows our tables have, and how many bytes they take."""
+    tables = sorted(SQLModel.metadata.tables)
+    async with database.engine.connect() as connection:
+        found = {
+            f"rows of {table}": float(
+                await connection.scalar(text(f'SELECT count(*) FROM "{table}"'))  # noqa: S608
+            )
+            for table in tables
+        }
+        size = await connection.scalar(text(_PAGES if database.is_sqlite else _SIZES))
+    return found | {"database": float(size)}
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How one thing grew.
+
+    Attributes:
+        what: its name.
+        first, last: how much there was when counting began, and in the end.
+        slope: by linear regression, for each cycle.
+        limit: how much it may be.
+    """
+
+    what: str
+    first: float
+    last: float
+    slope: float
+    limit: float
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it has not grown."""
+        return self.slope <= self.limit
+
+
+def growths(cycles: Sequence[int], seen: Sequence[Footprint]) -> list[Growth]:
+    """Return how everything grew, without the first cycles.
+
+    Args:
+        cycles: how many there had been at each look, rising.
+        seen: what was held then.
+    """
+    begin = next(place for place, number in enumerate(cycles) if number >= WARM * cycles[-1])
+    numbers, counted = cycles[begin:], seen[begin:]
+    return [
+        Growth(
+            what,
+            counted[0][what],
+            counted[-1][what],
+            linear_regression(numbers, [it[what] for it in counted]).slope,
+            LIMITS.get(what, ROWS),
+        )
+        for what in counted[0]
+    ]
