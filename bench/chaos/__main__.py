@@ -16,6 +16,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", help="several, one after another: 1..10")
     parser.add_argument("--accounts", type=int, default=5000, help="how many (default 5000)")
     parser.add_argument("--workers", type=int, default=3, help="how many (default 3)")
-    parser.add_argument("--seconds", type=float, default=90, help="of chaos (default 90)")
+    parser.add_argument("--faults", type=int, default=12, help="(default 12: each once at least)")
+    parser.add_argument("--shard", type=int, default=1000, help="accounts in one (default 1000)")
     parser.add_argument("--most", type=float, default=300, help="seconds in all (default 300)")
     told = parser.parse_args(arguments)
     logging.getLogger("lastword").setLevel(logging.CRITICAL)
@@ -64,8 +66,11 @@ def _chaos(seed: int, told: Namespace) -> bool:
 
     adopt_orphans()
     diary.say(f"seed {seed}", "bold")
-    story = Story(diary, seed, told.accounts, told.workers, told.seconds)
+    settings = {"LASTWORD_SHARD_SIZE": str(told.shard)}
+    story = Story(diary, seed, told.accounts, told.workers, told.faults, settings)
     asyncio.run(_live(story, directory, told.most))
+    cpu = sum(sum(getrusage(who)[:2]) for who in (RUSAGE_SELF, RUSAGE_CHILDREN))
+    diary.say(f"{diary.seconds:.0f} s, {cpu:.0f} s of CPU since the beginning")
     for trouble in story.troubles[:MOST]:
         diary.say(f"Not good: {trouble}", "red")
     if story.troubles:

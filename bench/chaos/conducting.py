@@ -11,11 +11,15 @@ from time import monotonic
 from typing import Any
 
 import httpx
+from sqlmodel import col, select
 
 from bench.chaos.parts import flow_runs
 from bench.chaos.telling import Diary
 from demo.prefect_api import FINAL, PrefectAPI, State
 from deployments.profile import DEPLOYMENT
+from models import Run
+from models.database import Database
+from models.errors import DatabaseTrouble
 
 LOOK = 1.0
 """Seconds from one look at a run to the next."""
@@ -109,3 +113,13 @@ class Conductor:
             if moment - since > DEAD:
                 await self._api.crash(flow_run, "its process has died")
                 self._diary.say(f"run {flow_run[-6:]} had died with its worker: closed")
+
+
+async def is_at_work(database: Database) -> bool:
+    """Tell whether a run has begun, by our own tables, and some process works on it."""
+    try:
+        async with asyncio.timeout(LOOK), database.session() as session:
+            newest = (await session.exec(select(Run).order_by(col(Run.id).desc()).limit(1))).first()
+    except (DatabaseTrouble, TimeoutError):  # restarted just now
+        return False
+    return newest is not None and newest.ended_at is None and bool(flow_runs())

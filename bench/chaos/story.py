@@ -6,6 +6,7 @@ Import it when Prefect's environment is set: Prefect reads that when it is first
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from random import Random
 from time import monotonic, time
@@ -14,10 +15,9 @@ from pydantic import SecretStr
 from sqlmodel import select
 
 from bench.chaos import judging
-from bench.chaos.conducting import Conductor, PatientAPI
+from bench.chaos.conducting import Conductor, PatientAPI, is_at_work
 from bench.chaos.crowd import healthy
 from bench.chaos.faults import LAST, Fault, dice
-from bench.chaos.parts import flow_runs
 from bench.chaos.telling import Diary
 from bench.chaos.world import World, world
 from demo.contact import Seen
@@ -30,9 +30,8 @@ START = 120.0
 """Seconds for Prefect's server to answer."""
 LOOKS = 120.0
 """Seconds for the contact to be told of everybody."""
-PATIENCE = 20.0
-"""Seconds without a fault at most; also while no run is under way."""
-TICK = 0.25
+TICK = 0.5
+"""Seconds from one look at the runs to the next."""
 POSTS = 10
 """New posts a second."""
 
@@ -45,7 +44,7 @@ class Story:
         diary: told of all that happens.
         seed: decides who is what, what dies when, and who writes.
         accounts, workers: how many.
-        seconds: of chaos.
+        faults: how many there are.
         settings: environment variables for Last Word.
         troubles: what is not as it must be, once it is over.
     """
@@ -54,9 +53,11 @@ class Story:
     seed: int
     accounts: int
     workers: int
-    seconds: float
+    faults: int
     settings: dict[str, str] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
+    _patience: float = 0.0
+    """Seconds without a fault at most, also while no run is at work."""
 
     async def live(self, directory: Path) -> None:
         """Live through it, with all files in this directory."""
@@ -67,7 +68,7 @@ class Story:
             async with PatientAPI(made.api) as api:
                 await api.pause(profile.DEPLOYMENT)
                 conductor = Conductor(api, self.diary)
-                self.diary.say(f"chaos begins, for {self.seconds:g} s")
+                self.diary.say(f"chaos begins: {self.faults} faults")
                 await self._chaos(made, conductor)
                 await self._peace(made, conductor)
                 await self._judge(made, conductor)
@@ -76,6 +77,7 @@ class Story:
         return Random(f"{self.seed} {what}")  # noqa: S311 (no secret)
 
     async def _start(self, made: World) -> None:
+        began = monotonic()
         made.server.start()
         await wait_until_it_answers(made.api, START)
         await make_work_pool(made.api)
@@ -83,6 +85,7 @@ class Story:
             worker.start()
         environment = profile.client_environment(made.lastword.data_dir / "prefect", made.api)
         await deploy(environment, made.logs / "deploy.log")
+        self._patience = monotonic() - began
 
     async def _chaos(self, made: World, conductor: Conductor) -> None:
         over = asyncio.Event()
@@ -90,23 +93,25 @@ class Story:
             tasks.create_task(conductor.go_on(over))
             writing = tasks.create_task(self._write(made))
             supervising = tasks.create_task(self._supervise(made))
-            end = monotonic() + self.seconds
-            for pause, fault, luck in dice(f"{self.seed} faults"):
-                await self._wait(pause)
-                if monotonic() > end:
-                    break
+            for pause, fault, luck in islice(dice(f"{self.seed} faults"), self.faults):
+                await self._wait(made, pause)
                 await self._disturb(made, fault, luck)
             over.set()
             await self._disturb(made, LAST, self._luck("last"))
             writing.cancel()
             supervising.cancel()
 
-    async def _wait(self, seconds: float) -> None:
-        """Wait so many seconds in which a run has a process, but not for ever."""
-        end, left = monotonic() + PATIENCE, seconds
+    async def _wait(self, made: World, seconds: float) -> None:
+        """Wait so many seconds in which a run is at work, but not for ever.
+
+        Else all would die at their start, on a machine that is slow to start them.
+        """
+        end, left = monotonic() + self._patience, seconds
         while left > 0 and monotonic() < end:
+            began = monotonic()
             await asyncio.sleep(TICK)
-            left -= TICK if flow_runs() else 0
+            if await is_at_work(made.database):
+                left -= monotonic() - began
 
     async def _disturb(self, made: World, fault: Fault, luck: Random) -> None:
         began = time()

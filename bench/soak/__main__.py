@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = ArgumentParser(prog="python -m bench.soak", description=__doc__)
     parser.add_argument("--cycles", type=int, default=1000, help="on each database (default 1000)")
     parser.add_argument("--flows", type=int, default=100, help="of the real flow (default 100)")
-    parser.add_argument("--accounts", type=int, default=20, help="(default 20)")
+    parser.add_argument("--accounts", type=int, default=12, help="(default 12)")
     parser.add_argument("--data", type=Path, help="where Prosody and databases keep their data")
     parser.add_argument("--only", choices=PARTS, help="one part")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")

@@ -23,7 +23,7 @@ from models.database import Database
 from models.run_lock import run_lock
 from models.types import now
 
-LOOKS = 100
+LOOKS = 50
 """How often one looks at what is held."""
 WRITES = 0.1
 """Chance of a new post, for each person and cycle."""
