@@ -13,6 +13,9 @@
 #   make bench NAME=logins   one of bench/, which changes no page      JSON=1 for its figures
 #                            SAVE=1 puts them on the page              ARGS="--accounts 200"
 #   make month           thirty days of 800 accounts: nobody lost, or tried or told of too often (an hour)
+#   make chaos           5,000 accounts while everything dies and comes back: docs/chaos.md
+#                        SEED=7 to repeat one   SEEDS=1..10   ACCOUNTS=500   FAULTS=12   WORKERS=3
+#   make soak            1,000 runs in one process: does anything grow?   CYCLES=100   FLOWS=10
 #   make sbom            what the lock has in it, as CycloneDX: sbom.json
 #   make audit           known weaknesses of what the lock has in it, from PyPI's database
 
@@ -23,7 +26,7 @@ PEOPLE ?= 25
 TESTS ?= tests
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test alerts faults check screenshots bench month sbom audit format lock clean
+.PHONY: help install demo test alerts faults check screenshots bench month chaos soak sbom audit format lock clean
 
 help:
 	@sed -n 's/^#  //p' Makefile
@@ -76,6 +79,17 @@ bench: $(VENV)/.installed
 
 month: $(VENV)/.installed
 	@$(BIN)/python -m bench.month
+
+chaos: $(VENV)/.installed
+	@scripts/install-debian prosody prosody-modules postgresql
+	@$(BIN)/python -m bench.chaos $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
+		$(if $(ACCOUNTS),--accounts $(ACCOUNTS)) $(if $(FAULTS),--faults $(FAULTS)) \
+		$(if $(WORKERS),--workers $(WORKERS)) $(if $(MOST),--most $(MOST))
+
+soak: $(VENV)/.installed
+	@scripts/install-debian prosody prosody-modules postgresql
+	@$(BIN)/python -m bench.soak $(if $(CYCLES),--cycles $(CYCLES)) $(if $(FLOWS),--flows $(FLOWS)) \
+		$(if $(JSON),--json)
 
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix

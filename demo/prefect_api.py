@@ -94,13 +94,13 @@ class PrefectAPI:
         """Return the ids of the flow runs that some process works on, by Prefect's word."""
         types = ["PENDING", "RUNNING", "CANCELLING"]
         wanted = {"flow_runs": {"state": {"type": {"any_": types}}}}
-        return [run["id"] for run in await self._call("POST", "/flow_runs/filter", json=wanted)]
+        return [run["id"] for run in await self.call("POST", "/flow_runs/filter", json=wanted)]
 
     async def crash(self, flow_run: str, message: str) -> None:
         """Close a flow run whose process is gone, as an automation does."""
         state = {"type": "CRASHED", "message": message}
         wanted = {"state": state, "force": True}
-        await self._call("POST", f"/flow_runs/{flow_run}/set_state", json=wanted)
+        await self.call("POST", f"/flow_runs/{flow_run}/set_state", json=wanted)
 
     async def task_runs(self, flow_run: str) -> dict[str, State]:
         """Return a flow run's task runs: name → state."""

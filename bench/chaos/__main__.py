@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import shutil
+import signal
 import sys
 import traceback
 from argparse import ArgumentParser, Namespace
@@ -84,9 +85,14 @@ def _chaos(seed: int, told: Namespace) -> bool:
 
 
 async def _live(story: "Story", directory: Path, most: float) -> None:
+    living = asyncio.current_task()
+    if living:  # whoever ends us, shall not leave servers behind
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, living.cancel)
     try:
         async with asyncio.timeout(most):
             await story.live(directory)
+    except asyncio.CancelledError:
+        story.troubles.append("it was interrupted")
     except TimeoutError:
         story.troubles.append(f"it was not over within {most:g} s")
     except Exception as error:  # noqa: BLE001 (told, with the seed and where the logs are)

@@ -38,11 +38,11 @@ class Stuck(Exception):
 class PatientAPI(PrefectAPI):
     """Asks again for as long as Prefect's server is away."""
 
-    async def _call(self, method: str, path: str, **arguments: Any) -> Any:  # noqa: ANN401
+    async def call(self, method: str, path: str, **arguments: Any) -> Any:  # noqa: ANN401
         end = monotonic() + AWAY
         while True:
             try:
-                return await super()._call(method, path, **arguments)
+                return await super().call(method, path, **arguments)
             except httpx.HTTPError as error:
                 is_away = (
                     not isinstance(error, httpx.HTTPStatusError) or error.response.is_server_error
