@@ -169,6 +169,6 @@ async def _add_accounts(
         if person.publisher == "login":
             right = prosody.passwords[person.name]
             cells["password"] = token_urlsafe(12) if person.poison == "password" else right
-        rows.append(Row(person.name, cells))
+        rows.append(Row.of(person.name, cells))
     for start in range(0, len(rows), _IMPORTED):
         await import_rows(database, rows[start : start + _IMPORTED], keyring=keyring)

@@ -98,4 +98,4 @@ def _row(person: Someone, feeds: Feeds, prosody: WitnessedProsody) -> Row:
     if person.publisher == "login":
         wrong = person.poison == "password"
         cells["password"] = prosody.passwords[CONTACT if wrong else person.name]
-    return Row(person.name, cells)
+    return Row.of(person.name, cells)
