@@ -40,7 +40,7 @@ async def attempt(
     """
     began = monotonic()
     try:
-        account = await _load(ref, services)
+        account = await services.database.accounts.load(ref.id)
         if account is None:
             return Outcome(OutcomeKind.SKIPPED, "the account was removed meanwhile"), Recorded()
         if not account.active:
@@ -59,11 +59,6 @@ async def attempt(
         services.troubles.setdefault(None, trouble)
         raise trouble from None
     return outcome, recorded
-
-
-async def _load(ref: AccountRef, services: Services) -> Account | None:
-    async with services.database.session() as session:
-        return await session.get(Account, ref.id)
 
 
 async def _outcome(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm.attributes import get_history
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from lastword.errors import LoginRefused, Rejected
 from lastword.health import Prognosis, health_after
@@ -25,7 +26,7 @@ class Recorded:
 async def record(
     database: Database, run_id: int, synced: Account, outcome: Outcome, seconds: float
 ) -> Recorded:
-    """Save an outcome in one transaction.
+    """Save an outcome in one transaction, which others may share.
 
     Args:
         database: where to.
@@ -37,30 +38,47 @@ async def record(
     Returns:
         What this changed for the owner; nothing for an account that was removed meanwhile.
     """
-    async with database.writing() as session:
-        account = await session.get(Account, synced.id, with_for_update=True)
-        if account is None or account.id is None or account.last_run_id == run_id:
-            return Recorded()
-        before = (account.last_outcome, account.last_error, account.last_reason)
-        # One that was paused when its turn came was not tried: it stands as it stood.
-        is_current = account.edited_at == synced.edited_at and synced.active
-        if account.jid == synced.jid:  # what a server holds, it holds whatever people want since
-            if _has_changed(synced, "session_memory"):
-                account.session_memory = synced.session_memory
-            account.pep_memory = _held(account, synced)
-        if is_current:
-            _remember(account, synced, outcome)
-        account.last_run_id = run_id
-        account.last_outcome = outcome.kind
-        if synced.active:
-            account.last_error, account.last_reason = outcome.error_name, outcome.reason
-            account.last_host = outcome.host
-        account.last_carrier = outcome.carrier or account.last_carrier
-        account.last_at = now()
-        if outcome.kind is not OutcomeKind.DEFERRED:
-            account.checked_at = account.last_at
-        if not _repeats(outcome, before[0], before[2]):
-            session.add(_entry(run_id, account.id, outcome, seconds))
+    if synced.id is None:
+        return Recorded()
+
+    recorded = await database.accounts.change(
+        synced.id,
+        lambda session, account: _note(session, account, run_id, synced, outcome, seconds),
+    )
+    return recorded or Recorded()
+
+
+def _note(
+    session: AsyncSession,
+    account: Account,
+    run_id: int,
+    synced: Account,
+    outcome: Outcome,
+    seconds: float,
+) -> Recorded:
+    """Note the outcome on the account's row, as it is now and locked, and in the ledger."""
+    if account.id is None or account.last_run_id == run_id:
+        return Recorded()
+    before = (account.last_outcome, account.last_error, account.last_reason)
+    # One that was paused when its turn came was not tried: it stands as it stood.
+    is_current = account.edited_at == synced.edited_at and synced.active
+    if account.jid == synced.jid:  # what a server holds, it holds whatever people want since
+        if _has_changed(synced, "session_memory"):
+            account.session_memory = synced.session_memory
+        account.pep_memory = _held(account, synced)
+    if is_current:
+        _remember(account, synced, outcome)
+    account.last_run_id = run_id
+    account.last_outcome = outcome.kind
+    if synced.active:
+        account.last_error, account.last_reason = outcome.error_name, outcome.reason
+        account.last_host = outcome.host
+    account.last_carrier = outcome.carrier or account.last_carrier
+    account.last_at = now()
+    if outcome.kind is not OutcomeKind.DEFERRED:
+        account.checked_at = account.last_at
+    if not _repeats(outcome, before[0], before[2]):
+        session.add(_entry(run_id, account.id, outcome, seconds))
     rejected = is_current and isinstance(outcome.error, Rejected)
     was_rejected = before[1] in {Rejected.__name__, LoginRefused.__name__}
     healed = is_current and was_rejected and outcome.error is None

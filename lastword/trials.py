@@ -5,15 +5,16 @@ would forget it, and the next one would try the same wrong password again; serve
 See docs/decisions/0010-first-logins-are-noted.md.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-
-from sqlmodel import col, select, update
+from typing import TypeVar
 
 from lastword.errors import LoginRefused
 from models import Account
 from models.database import Database
 from models.held import credentials_of
+
+R = TypeVar("R")
 
 MOST = 2
 """Logins with one password whose end nobody has recorded; a third is not begun."""
@@ -58,26 +59,34 @@ class Trials:
 
     async def _begin(self, account: Account, credentials: str) -> bool:
         """Note it; return False where the password is known to be good."""
-        query = select(Account.trial).where(Account.id == account.id).with_for_update()
-        async with self._database.writing() as session:
-            state, _, of = ((await session.exec(query)).first() or "").partition(" ")
-            cut_off = int(state) if of == credentials and state.isdecimal() else 0
-            if of == credentials and state == _GOOD:
-                return False
-            if cut_off >= MOST:
-                raise LoginRefused(
-                    f"a login was cut off {MOST} times before its answer was saved, so the password"
-                    f" may be wrong: set it again with `lastword accounts edit {account.name}"
-                    " --password`"
-                )
-            row = update(Account).where(col(Account.id) == account.id)
-            await session.exec(row.values(trial=f"{cut_off + 1} {credentials}"))
-        return True
+        begun = await self._change(account, lambda row: _begun(row, credentials))
+        return begun is not False
 
     async def _note(self, account: Account, credentials: str, trial: str | None) -> None:
         """Note how it ended, unless the next one has begun with another password."""
-        row = update(Account).where(
-            col(Account.id) == account.id, col(Account.trial).endswith(credentials)
+
+        def note(row: Account) -> None:
+            if row.trial and row.trial.endswith(credentials):
+                row.trial = trial
+
+        await self._change(account, note)
+
+    async def _change(self, account: Account, change: Callable[[Account], R]) -> R | None:
+        """Change the account's row; None where it is there no more."""
+        if account.id is None:
+            return None
+        return await self._database.accounts.change(account.id, lambda _, row: change(row))
+
+
+def _begun(row: Account, credentials: str) -> bool:
+    state, _, of = (row.trial or "").partition(" ")
+    cut_off = int(state) if of == credentials and state.isdecimal() else 0
+    if of == credentials and state == _GOOD:
+        return False
+    if cut_off >= MOST:
+        raise LoginRefused(
+            f"a login was cut off {MOST} times before its answer was saved, so the password"
+            f" may be wrong: set it again with `lastword accounts edit {row.name} --password`"
         )
-        async with self._database.writing() as session:
-            await session.exec(row.values(trial=trial))
+    row.trial = f"{cut_off + 1} {credentials}"
+    return True

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import postgresql, sqlite
+from models.account_rows import AccountRows
 from models.errors import DatabaseTrouble
 
 _DRIVERS = {
@@ -42,6 +43,9 @@ class Database:
         url: SQLAlchemy URL of a SQLite file or a PostgreSQL database; the async driver is put
             in where it is missing.
 
+    Attributes:
+        accounts: rows that many tasks read and change at once.
+
     Raises:
         DatabaseTrouble: the URL cannot be one.
     """
@@ -61,6 +65,7 @@ class Database:
             pool_pre_ping=not self.is_sqlite,
         )
         self._turn = asyncio.Lock() if self.is_sqlite else nullcontext()
+        self.accounts = AccountRows(self.session, self.writing)
         self._speak_plainly()
 
     def __repr__(self) -> str:
@@ -130,7 +135,8 @@ class Database:
             yield session
 
     async def dispose(self) -> None:
-        """Close all connections."""
+        """Close all connections, once nothing is under way."""
+        await self.accounts.settle()
         await self.engine.dispose()
 
     def _speak_plainly(self) -> None:
