@@ -51,7 +51,14 @@ async def attempt(
             if isinstance(outcome.error, Rejected):
                 await quarantine(services.database, account, outcome.error)
             return outcome, Recorded()
-        recorded = await record(services.database, run_id, account, outcome, monotonic() - began)
+        recorded = await record(
+            services.database,
+            run_id,
+            account,
+            outcome,
+            monotonic() - began,
+            quiet_after=services.settings.quiet_after,
+        )
     except (SQLAlchemyError, DatabaseTrouble) as error:
         # DatabaseTrouble speaks to people; what SQLAlchemy says may hold a row's values.
         said = str(error) if isinstance(error, DatabaseTrouble) else type(error).__name__

@@ -1,7 +1,7 @@
 """Which post may become the status: pure functions with reasons."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Self
@@ -25,21 +25,28 @@ class Choice:
         post: the newest eligible post, or None.
         why: why there is none; for people, without any text of a post or address of a user.
         notice: what the owner should know about the source itself, such as that it has moved.
+        newest: when the newest post was written, eligible or not (aware); None: not known.
     """
 
     post: Post | None
     why: str = ""
     notice: str = ""
+    newest: datetime | None = field(default=None, compare=False)
 
     def to_memory(self) -> dict[str, Any]:
         """Return the choice as JSON values, for an account's source memory."""
-        return {"post": self.post.to_memory() if self.post else None, "why": self.why}
+        memory = {"post": self.post.to_memory() if self.post else None, "why": self.why}
+        return memory | ({"newest": self.newest.isoformat()} if self.newest else {})
 
     @classmethod
     def from_memory(cls, memory: dict[str, Any]) -> Self:
         """Return the choice that `to_memory` wrote, with anything beside it ignored."""
-        post = memory["post"]
-        return cls(Post.from_memory(post) if post else None, memory.get("why", ""))
+        post, newest = memory["post"], memory.get("newest")
+        return cls(
+            Post.from_memory(post) if post else None,
+            memory.get("why", ""),
+            newest=datetime.fromisoformat(newest) if newest else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +102,14 @@ class Rules:
 
         Only as many are looked at as are needed; 200 at most.
         """
-        faults = []
+        faults, newest = list[str](), None
         for post in islice(posts, _LOOKED_AT):
+            newest = newest if faults else post.time
             fault = self.fault(post)
             if fault is None:
-                return Choice(post)
+                return Choice(post, newest=newest)
             faults.append(fault)
-        return Choice(None, _none(faults[0]) if faults else "there is no post")
+        return Choice(None, _none(faults[0]) if faults else "there is no post", newest=newest)
 
     def again(self, choice: Choice) -> Choice:
         """Return an earlier choice as it stands now: time passes even where no post is written.
@@ -110,7 +118,7 @@ class Rules:
         and so has everything before it.
         """
         fault = self.fault(choice.post) if choice.post else None
-        return Choice(None, _none(fault), choice.notice) if fault else choice
+        return replace(choice, post=None, why=_none(fault)) if fault else choice
 
     def is_too_old(self, post: Post) -> bool:
         """Tell whether a post, and so all that were written before it, are too old."""

@@ -1,6 +1,7 @@
 """What became of one account in one run."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from lastword.errors import Deferred, LastWordError
 from lastword.post import Post
@@ -18,6 +19,7 @@ class Outcome:
         status: what the server now holds, where we know it; empty where it holds none.
         carrier: what holds it there.
         error: the error it came of, where it did.
+        newest: when the newest post was written, where none of them is eligible.
     """
 
     kind: OutcomeKind
@@ -26,6 +28,7 @@ class Outcome:
     status: str | None = None
     carrier: str | None = None
     error: LastWordError | None = None
+    newest: datetime | None = None
 
     @classmethod
     def of_error(cls, error: LastWordError) -> "Outcome":
@@ -42,3 +45,8 @@ class Outcome:
     def host(self) -> str | None:
         """The server that the error happened at, where it was one."""
         return self.error.host if self.error else None
+
+    @property
+    def wrote_last(self) -> datetime | None:
+        """When the newest post was written (aware), as far as it is known."""
+        return self.post.time if self.post else self.newest

@@ -1,6 +1,7 @@
 """Recording an outcome: on the account for the latest run, in the ledger for history."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm.attributes import get_history
@@ -8,7 +9,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from lastword.errors import LoginRefused, Rejected
 from lastword.health import Prognosis, health_after
+from lastword.lingering import lingers_until
 from lastword.outcome import Outcome
+from lastword.quiet_accounts import quiet_until
 from models import Account, Health, LedgerEntry, OutcomeKind
 from models.account import UNSETTLED
 from models.database import Database
@@ -24,7 +27,13 @@ class Recorded:
 
 
 async def record(
-    database: Database, run_id: int, synced: Account, outcome: Outcome, seconds: float
+    database: Database,
+    run_id: int,
+    synced: Account,
+    outcome: Outcome,
+    seconds: float,
+    *,
+    quiet_after: timedelta | None = None,
 ) -> Recorded:
     """Save an outcome in one transaction, which others may share.
 
@@ -34,6 +43,7 @@ async def record(
         synced: the account as it was loaded and worked on, detached.
         outcome: what became of it.
         seconds: how long it took.
+        quiet_after: see `lastword.quiet_accounts`.
 
     Returns:
         What this changed for the owner; nothing for an account that was removed meanwhile.
@@ -43,7 +53,9 @@ async def record(
 
     recorded = await database.accounts.change(
         synced.id,
-        lambda session, account: _note(session, account, run_id, synced, outcome, seconds),
+        lambda session, account: _note(
+            session, account, run_id, synced, outcome, seconds, quiet_after
+        ),
     )
     return recorded or Recorded()
 
@@ -55,6 +67,7 @@ def _note(
     synced: Account,
     outcome: Outcome,
     seconds: float,
+    quiet_after: timedelta | None,
 ) -> Recorded:
     """Note the outcome on the account's row, as it is now and locked, and in the ledger."""
     if account.id is None or account.last_run_id == run_id:
@@ -67,7 +80,7 @@ def _note(
             account.session_memory = synced.session_memory
         account.pep_memory = _held(account, synced)
     if is_current:
-        _remember(account, synced, outcome)
+        _remember(account, synced, outcome, quiet_after)
     account.last_run_id = run_id
     account.last_outcome = outcome.kind
     if synced.active:
@@ -96,7 +109,9 @@ async def quarantine(database: Database, refused: Account, error: Rejected) -> N
         account.last_host = error.host
 
 
-def _remember(account: Account, synced: Account, outcome: Outcome) -> None:
+def _remember(
+    account: Account, synced: Account, outcome: Outcome, quiet_after: timedelta | None
+) -> None:
     """Carry over what the run learnt; skipped when people changed the wiring meanwhile."""
     account.source_memory = synced.source_memory
     if outcome.status is not None:
@@ -112,6 +127,22 @@ def _remember(account: Account, synced: Account, outcome: Outcome) -> None:
     account.health = prognosis.health
     account.failures = prognosis.failures
     account.due_at = prognosis.due_at
+    if outcome.error is None:
+        account.due_at = _quiet_until(account, outcome, quiet_after)
+
+
+def _quiet_until(
+    account: Account, outcome: Outcome, quiet_after: timedelta | None
+) -> datetime | None:
+    """Return until when a healthy account is left alone for it writes rarely; None: it is not."""
+    if lingers_until(account):  # its session is to be renewed, whoever writes
+        return None
+    moment, written = now(), outcome.wrote_last
+    until = quiet_until(written, now=moment, after=quiet_after, seed=account.id or 0)
+    if until and account.published_status and account.expires_after:
+        stale = (written or account.published_at or moment) + account.expires_after
+        return min(until, stale) if stale > moment else None
+    return until
 
 
 def _held(account: Account, synced: Account) -> dict[str, Any] | None:

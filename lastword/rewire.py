@@ -64,6 +64,8 @@ def rewire(
         account.secret = keyring.seal_password(account, password)
         changed.add("secret")
     _forget(account, changed)
+    if changed and account.health is Health.OK and account.last_error is None:
+        account.due_at = None  # it was quiet: what people change they want to see
     if changed & {"source", "jid", "publisher", "secret", "pep", *_RULES}:
         account.edited_at = now()
     is_refused = account.last_error == LoginRefused.__name__

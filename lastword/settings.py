@@ -43,6 +43,8 @@ class Settings(FileSettings):
 
     max_age: timedelta = Field(default=timedelta(days=30), gt=timedelta())
     """A post older than this is not published, unless its account says otherwise."""
+    quiet_after: timedelta | None = Field(default=None, gt=timedelta())
+    """Who wrote nothing for so long is looked at less often; None: everybody at every run."""
     opt_out_tag: str = "nostatus"
     """A post with this hashtag is left alone; the # may be given, too."""
 
@@ -95,7 +97,7 @@ class Settings(FileSettings):
     xmpp_servers: dict[str, str] = Field(default_factory=dict)
     """XMPP domain → `host:port` to connect to instead of what DNS says, as JSON object."""
 
-    @field_validator("max_age", "no_run_after", "retention", "linger", mode="before")
+    @field_validator("max_age", "quiet_after", "no_run_after", "retention", "linger", mode="before")
     @classmethod
     def _span(cls, value: object) -> object:
         return parse_span(value) if isinstance(value, str) else value

@@ -44,7 +44,7 @@ async def sync(
         why = "the newest post has no text"
     publisher = services.publishers[account.publisher]
     if not status and not account.published_status and await publisher.stands(account):
-        return Outcome(OutcomeKind.SKIPPED, why, post=post)
+        return Outcome(OutcomeKind.SKIPPED, why, post=post, newest=choice.newest)
     is_as_wanted = (account.pep_memory or {}).get("asked", "") == account.pep
     is_ending = ends_soon(
         lingers_until(account), now=now(), until_next_run=services.settings.linger

@@ -5,7 +5,9 @@ from math import ceil
 
 from lastword.health import EVERY, waits_until
 from lastword.moments import ago, time_of
-from models import Account, Health
+from models import Account, Health, OutcomeKind
+
+_WELL = frozenset({OutcomeKind.PUBLISHED, OutcomeKind.UNCHANGED, OutcomeKind.SKIPPED})
 
 
 def upcoming(account: Account, now: datetime, last_run: datetime | None) -> str:
@@ -21,10 +23,11 @@ def upcoming(account: Account, now: datetime, last_run: datetime | None) -> str:
     if account.health is Health.NEEDS_OWNER:
         return "never, until its owner changes what was refused"
     until, at = waits_until(account.due_at, now), next_at(account, now, last_run)
+    why = "; its newest post is old" if until and account.last_outcome in _WELL else ""
     if at:
-        return f"{'in the run at' if until else 'at the next run,'} about {time_of(at, now)}"
+        return f"{'in the run at' if until else 'at the next run,'} about {time_of(at, now)}{why}"
     if until:
-        return f"at the first run after {time_of(until, now)}"
+        return f"at the first run after {time_of(until, now)}{why}"
     if last_run is None:
         return "at the first run: `lastword up` begins one every 30 minutes"
     return f"at the next run; the last began {ago(last_run, now)}: is `lastword up` running?"

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
+from deployments.cluster import ClusterSettings
 from lastword.holder.settings import HoldSettings
 from lastword.publishers.operator import OperatorSettings
 from lastword.settings import Settings
@@ -19,7 +20,8 @@ DOCS = Path(__file__).parent.parent / "docs" / "settings.md"
 
 
 ALL: list[type[BaseSettings]] = [
-    *(Settings, OperatorSettings, HoldSettings, XSettings, MastodonSettings, BlueskySettings)
+    *(Settings, ClusterSettings, OperatorSettings, HoldSettings),
+    *(XSettings, MastodonSettings, BlueskySettings),
 ]
 FIELDS = {
     f"{settings.model_config['env_prefix']}{name}".upper(): field
@@ -50,7 +52,9 @@ def test_no_settings_are_forgotten_here() -> None:
     def below(kind: type[BaseSettings]) -> set[type[BaseSettings]]:
         return {kind}.union(*(below(it) for it in kind.__subclasses__()))
 
-    ours = {it for it in below(BaseSettings) if it.__module__.startswith("lastword.")}
+    ours = {
+        it for it in below(BaseSettings) if it.__module__.startswith(("lastword.", "deployments."))
+    }
     assert {it for it in ours if it.model_fields} == set(ALL)
 
 
