@@ -23,8 +23,8 @@ from time import time
 from pydantic import SecretStr
 
 from bench.figures import Criterion, Figures, Row, Table, add_options, finish
+from demo.postgresql import PostgreSQL, new_database
 from demo.prefect_api import FINAL, PrefectAPI
-from demo.private_postgresql import new_database, private_postgresql
 from demo.private_redis import private_redis
 from deployments.profile import Cluster, client_environment
 from deployments.temporary import temporary_server
@@ -81,7 +81,7 @@ def _server(profile: str) -> Iterator[tuple[str, str | None]]:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="lastword-broker-")))
         cluster, redis = None, None
         if profile == "cluster":
-            socket = stack.enter_context(private_postgresql())
+            socket = stack.enter_context(PostgreSQL()).socket
             url = normalise(stack.enter_context(new_database(socket)))
             redis = stack.enter_context(private_redis())
             database = SecretStr(url.render_as_string(hide_password=False))
