@@ -6,12 +6,10 @@ address of each person; then each line is a list of names, who write something n
 
 import asyncio
 import json
-import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 from demo.people import Person, people
@@ -50,37 +48,33 @@ class Posts:
 
 
 @contextmanager
-def posting(number: int, *, hosts: int, latency: float, certificate: Path) -> Iterator[Posts]:
-    """Serve feeds over https for the length of the block.
+def posting(number: int, *, hosts: int, latency: float) -> Iterator[Posts]:
+    """Serve feeds over plain http for the length of the block.
 
     Args:
         number: people.
         hosts: they write on, each at a port of its own.
         latency: seconds that each answer takes longer.
-        certificate: for `localhost`, with its key; PEM.
     """
     command = [sys.executable, "-m", "bench.posts"]
     with subprocess.Popen(  # noqa: S603 (our own interpreter)
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        told = {"number": number, "hosts": hosts, "latency": latency}
         try:
-            yield Posts(process, {**told, "certificate": str(certificate)})
+            yield Posts(process, {"number": number, "hosts": hosts, "latency": latency})
         finally:
             assert process.stdin is not None  # noqa: S101 (a pipe)
             process.stdin.close()
 
 
-async def serve(number: int, hosts: int, latency: float, certificate: str) -> None:
+async def serve(number: int, hosts: int, latency: float) -> None:
     """Serve until standard input ends; see `posting`."""
     crowd = _crowd(number)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate)
     async with AsyncExitStack() as stack:
         sites: dict[str, Site] = {}
         for first in range(hosts):
             group = crowd[first::hosts]
-            site = await stack.enter_async_context(Site(group, tls, latency=latency))
+            site = await stack.enter_async_context(Site(group, latency=latency))
             sites |= {person.name: site for person in group}
         sources = {person.name: sites[person.name].source_address(person) for person in crowd}
         allowed = sorted({host for site in sites.values() for host in site.allow_hosts})

@@ -23,7 +23,6 @@ from bench.posts import Posts, posting
 from bench.whole import cpu_of
 from demo.operated import OperatedProsody
 from demo.people import people
-from demo.site import HOST
 from deployments.profile import client_environment
 from deployments.temporary import temporary_server
 from lastword.importing import import_rows
@@ -113,14 +112,10 @@ def stage(accounts: int, *, data: Path | None = None) -> Iterator[Stage]:
     prosody = BenchProsody(DOMAIN, passwords, {})
     with ExitStack() as stack:
         home = Path(stack.enter_context(TemporaryDirectory(prefix="lastword-bench-")))
-        certificate = home / "site.pem"
-        prosody.certificate(HOST).private_key_and_cert_chain_pem.write_to_path(str(certificate))
         hosts = -(-accounts // A_HOST)
         with _started() as chat:
             stack.enter_context(prosody)
-        posts = stack.enter_context(
-            posting(accounts, hosts=hosts, latency=LATENCY, certificate=certificate)
-        )
+        posts = stack.enter_context(posting(accounts, hosts=hosts, latency=LATENCY))
         with _started() as prefect:
             api = stack.enter_context(temporary_server(home))
         servers = {"Prosody": chat[0], "hosts": psutil.Process(posts.pid), "Prefect": prefect[0]}
@@ -185,7 +180,7 @@ def _row(scene: Stage, name: str, publisher: str) -> Row:
     }
     if publisher == "login":
         cells["password"] = scene.passwords[name]
-    return Row(name, cells)
+    return Row.of(name, cells)
 
 
 def _wait_until_it_answers(api: str) -> None:

@@ -50,11 +50,10 @@ class Found:
         """Return what every bench returns."""
         return Figures(
             name="sides",
-            question="What does it cost that Prefect tracks every account,"
-            " and what do other ways to do the same work cost?",
+            question="What does it cost to track each account in Prefect?",
             how=f"{self.accounts} accounts on a private Prosody, whose posts are on"
-            f" {-(-self.accounts // A_HOST)} hosts that take {LATENCY * 1000:.0f} ms to answer;"
-            " TLS everywhere, and everything on one machine. Whole processes, from start to end."
+            f" {-(-self.accounts // A_HOST)} hosts that take {LATENCY * 1000:.0f} ms to answer"
+            " over plain http; all on one machine. Whole processes, from start to end."
             f" Medians of {self.rounds} turns; the two slowest ways have one.",
             tables=[self._sides(), self._runs()],
             criteria=self._criteria(),
