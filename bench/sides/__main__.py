@@ -25,12 +25,12 @@ from bench.sides.turns import Sides, Turn
 from bench.stage import DOMAIN, PUBLISHERS, stage
 from flows.syncing import WINDOW
 
-# Of Celery's pools the one that serves this work best.
+# Of Celery's pools the one that serves this work best: see bench.sides.celery_app.
 POOL = "threads"
 FEW = 0.05
 
 
-def measure(accounts: int, some: int, rounds: int, data: Path | None) -> Found:
+def measure(accounts: int, some: int, rounds: int, data: Path | None, nice: int) -> Found:
     """Have all sides take their turns.
 
     Args:
@@ -38,9 +38,10 @@ def measure(accounts: int, some: int, rounds: int, data: Path | None) -> Found:
         some: accounts that are synced one after another.
         rounds: turns of each side, but for the two slowest, which have one.
         data: see `stage`.
+        nice: see `stage`.
     """
     found = Found(accounts, some, rounds)
-    with redis_server() as (redis, process), stage(accounts, data=data) as scene:
+    with redis_server() as (redis, process), stage(accounts, data=data, nice=nice) as scene:
         scene.servers["Redis"] = process
         sides = Sides(scene, redis)
         # Everybody's first login is another thing.
@@ -82,10 +83,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--some", type=int, default=60, help="one after another (default 60)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each (default 3)")
     parser.add_argument("--data", type=Path, help="where everybody keeps their data")
+    parser.add_argument("--nice", type=int, default=0, help="of Prefect's server (default 0)")
     add_options(parser)
     told = parser.parse_args(arguments)
     some = min(told.some, told.accounts)
-    return finish(measure(told.accounts, some, told.rounds, told.data).figures(), told)
+    found = measure(told.accounts, some, told.rounds, told.data, told.nice)
+    return finish(found.figures(), told)
 
 
 if __name__ == "__main__":
