@@ -50,7 +50,7 @@ faults: export SEED := $(SEED)
 faults: export POINTS := $(POINTS)
 faults: export PEOPLE := $(if $(filter file,$(origin PEOPLE)),,$(PEOPLE))
 faults: $(VENV)/.installed
-	@scripts/install-debian prosody prosody-modules postgresql iproute2 faketime
+	@scripts/install-debian prosody prosody-modules postgresql iproute2 gcc libc6-dev
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(or $(NAME:%=faults/test_%.py),faults)
 
 check: $(VENV)/.installed
