@@ -1,7 +1,8 @@
 """How many accounts share a task run: each has its own, as long as Prefect can record them all.
 
-Each task run sends three messages. A server that keeps them in memory has room for 10,000, and
-drops what comes beyond, without a word to the flow: the UI then shows runs that never end.
+Each task run sends three messages, and two more for each retry. A server that keeps them in memory
+has room for 10,000, and drops what comes beyond, without a word to the flow: the UI then shows task
+runs that never end. See docs/decisions/0013-task-runs-that-are-shared.md.
 """
 
 import asyncio
@@ -13,6 +14,9 @@ from prefect.client.orchestration import get_client
 from lastword import cause_store
 from models.database import Database
 
+IN_MEMORY = 1_400
+"""Task runs in one run at most, where Prefect's server keeps its messages in memory: seven
+messages each, where each is tried three times."""
 BATCH = 100
 """Accounts that share a task run, at least, where they share any."""
 _MEMORY = "prefect.server.utilities.messaging.memory"
@@ -34,29 +38,33 @@ class Granularity:
 ONE_EACH = Granularity()
 
 
-def granularity(total: int, ceiling: int) -> Granularity:
+def granularity(total: int, at_most: int | None) -> Granularity:
     """Return how many accounts share a task run.
 
     Args:
         total: accounts of the whole run, in all its shards.
-        ceiling: task runs that a server with messages in memory can take.
+        at_most: task runs that the operator wants; None: one for each account, if it can be.
     """
-    if total <= ceiling or not keeps_messages_in_memory():
+    most = total if at_most is None else at_most
+    why = f"LASTWORD_TASK_RUNS allows a run {most:,} task runs for its {total:,} accounts"
+    if min(total, most) > IN_MEMORY and keeps_messages_in_memory():
+        most = IN_MEMORY
+        why = (
+            f"{total:,} accounts are more than the {most:,} task runs that Prefect's server takes"
+            " at once without losing some, for it keeps its messages in memory (with `lastword up"
+            " --profile cluster` each has its own: see docs/scaling.md)"
+        )
+    if total <= most:
         return ONE_EACH
-    size = max(BATCH, ceil(total / ceiling))
-    return Granularity(
-        size,
-        f"{total:,} accounts are more than the {ceiling:,} task runs that Prefect's server takes"
-        f" at once without losing some, for it keeps its messages in memory: {size} accounts share"
-        " a task run, and what became of each is in our ledger only. With `lastword up --profile"
-        " cluster` each has its own: see docs/scaling.md",
-    )
+    size = max(BATCH, ceil(total / most))
+    shared = f"{size} accounts share a task run, and what became of each is in our ledger only"
+    return Granularity(size, f"{why}: {shared}.")
 
 
-async def why_coarse(database: Database, ceiling: int) -> str | None:
+async def why_coarse(database: Database, at_most: int | None) -> str | None:
     """Return why accounts share task runs if all active ones are due; None where they do not."""
     active = await cause_store.active(database)
-    return (await asyncio.to_thread(granularity, active, ceiling)).why
+    return (await asyncio.to_thread(granularity, active, at_most)).why
 
 
 def keeps_messages_in_memory() -> bool:

@@ -56,8 +56,8 @@ class Settings(FileSettings):
     """Fetches from one host a second."""
     logins: int = Field(default=50, ge=1, le=1_000)
     """XMPP logins under way at once, over all servers."""
-    task_runs: int = Field(default=2_500, ge=1, le=3_300)
-    """Task runs in one run at most, where Prefect's server keeps its messages in memory."""
+    task_runs: int | None = Field(default=None, ge=1)
+    """Task runs in one run at most, so that accounts share them; None: see `flows.granularity`."""
     failure_threshold: float = Field(default=0.2, ge=0, le=1)
     """A run in which a greater share of accounts failed is Failed, not Degraded."""
     no_run_after: timedelta = Field(default=timedelta(minutes=45), ge=timedelta(seconds=10))

@@ -16,9 +16,10 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlmodel import select
 
+from bench.broker import CEILING
 from bench.one_run import Shelf
 from demo.prefect_api import PrefectAPI
-from flows.granularity import BATCH, ONE_EACH, granularity, keeps_messages_in_memory
+from flows.granularity import BATCH, IN_MEMORY, ONE_EACH, granularity, keeps_messages_in_memory
 from flows.run_here import Ended, run_here
 from lastword.eligibility import Choice, Rules
 from lastword.errors import LastWordError, LoginRefused, Transient
@@ -31,6 +32,7 @@ from lastword.sources.http import GuardedClient
 from models import Account, LedgerEntry, OutcomeKind, Run, schema
 from models.database import Database
 from models.types import now
+from tasks.sync_account import RETRIES
 from tasks.sync_batch import batches
 from tasks.tell_operators import _drift
 
@@ -112,15 +114,26 @@ def counts(**of: int) -> dict[str, int]:
 
 def test_how_many_share_a_task_run() -> None:
     with patch("flows.granularity.keeps_messages_in_memory", return_value=True):
-        assert granularity(2_500, 2_500) == ONE_EACH
-        assert granularity(2_501, 2_500).accounts == BATCH
-        assert granularity(1_000_000, 2_500).accounts == 400
-        said = granularity(12_000, 2_500).why or ""
-    assert "12,000 accounts are more than the 2,500 task runs" in said
+        assert granularity(IN_MEMORY, None) == ONE_EACH
+        assert granularity(IN_MEMORY + 1, None).accounts == BATCH
+        assert granularity(1_000_000, None).accounts == 715
+        said = granularity(12_000, 100_000).why or ""
+    assert "12,000 accounts are more than the 1,400 task runs" in said
     assert "100 accounts share" in said
     assert "--profile cluster" in said
+    assert CEILING == IN_MEMORY, "what is measured is what is kept to"
+    # Pending, Running, Completed; for each retry AwaitingRetry and Retrying.
+    assert IN_MEMORY * (3 + 2 * RETRIES) <= 10_000
+
+
+def test_the_operator_may_want_fewer_task_runs_than_there_could_be() -> None:
     with patch("flows.granularity.keeps_messages_in_memory", return_value=False):
-        assert granularity(1_000_000, 2_500) == ONE_EACH
+        assert granularity(1_000_000, None) == ONE_EACH
+        assert granularity(1_000_000, 1_000_000) == ONE_EACH
+        assert granularity(1_000_000, 5_000).accounts == 200
+        assert granularity(5_001, 5_000).accounts == BATCH
+        said = granularity(1_000_000, 5_000).why or ""
+    assert said.startswith("LASTWORD_TASK_RUNS allows a run 5,000 task runs for its 1,000,000")
 
 
 def test_the_server_is_asked(prefect_server: None) -> None:
@@ -171,7 +184,7 @@ async def test_a_run_in_batches(database: Database, source: Scripted) -> None:
     assert recorded.keys() == {"choose accounts", "report the run", name}
     assert recorded[name].name == "Degraded"
     assert recorded[name].message == f"{CROWD - 2} Published, 2 Failed"
-    assert f"{CROWD} accounts are more than the 1 task runs" in summary
+    assert f"allows a run 1 task runs for its {CROWD} accounts: 100 accounts share" in summary
     assert "differ" not in summary
 
     # In the run after, the missing task runs are no loss.
