@@ -1,7 +1,7 @@
 """Make docs/performance.md of what the benches left in docs/performance/, with its pictures.
 
-The README's figures, between its two marks, come from the same files. Nothing of it is written
-by hand.
+The README's figures, and the sizes in docs/scaling.md, between their marks, come from the same
+files. Nothing of it is written by hand.
 """
 
 import re
@@ -13,6 +13,7 @@ from bench.circumstances import Circumstances
 from bench.figures import Figures, Table, load, written
 from bench.pictures import draw
 from bench.readme import with_figures
+from bench.sizing import with_sizes
 
 ROOT = Path(__file__).parent.parent
 SAVED = "performance"
@@ -121,6 +122,9 @@ def main() -> int:
     for name, svg in pictures(found):
         (docs / SAVED / name).write_text(svg, encoding="utf-8")
     (docs / "performance.md").write_text(page(found), encoding="utf-8")
+    scaling, operating = docs / "scaling.md", (docs / "operating.md").read_text("utf-8")
+    told = with_sizes(scaling.read_text("utf-8"), found, operating)
+    scaling.write_text(told, encoding="utf-8")
     readme = ROOT / "README.md"
     readme.write_text(with_figures(readme.read_text("utf-8"), found), encoding="utf-8")
     return 0

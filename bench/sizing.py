@@ -125,6 +125,7 @@ def _row(accounts: int, shared: int, costs: Costs) -> tuple[str, Mapping[str, fl
     return label, {
         "shards": ceil(accounts / SHARD) if accounts > SHARD else 1,
         "worker cores": ceil(accounts * costs.our_cpu / INTERVAL / BUSY),
+        "server cores": ceil(task_runs * costs.prefects_cpu / INTERVAL / BUSY),
         "messages a second": task_runs * MESSAGES / INTERVAL,
         "Prefect's servers": servers,
         "recorded after, s": task_runs / rate,

@@ -8,7 +8,7 @@ from models.database import Database, normalise
 from models.errors import DatabaseTrouble
 
 SETTING = "LASTWORD_PREFECT_DATABASE_URL"
-OLDEST = 140_000
+OLDEST = 140_009
 """As `server_version_num` counts; what Prefect wants (its page "Scale self-hosted Prefect")."""
 
 # Prefect's first migration makes the extension, which an owner of the database may do.
@@ -59,7 +59,7 @@ async def check_postgresql(url: SecretStr, our_url: str) -> SecretStr:
 def _fault(url: URL, found: Row[tuple[object, ...]]) -> str | None:
     at = f"{SETTING}: database {url.database}"
     if found.version < OLDEST:
-        version, oldest = found.version // 10_000, OLDEST // 10_000
+        version, oldest = map(_version, (found.version, OLDEST))
         return f"{SETTING}: PostgreSQL {version} is too old for Prefect: {oldest} or newer"
     if found.is_ours:
         return _shared(url)
@@ -73,6 +73,10 @@ def _fault(url: URL, found: Row[tuple[object, ...]]) -> str | None:
             " let a superuser run `CREATE EXTENSION pg_trgm` there"
         )
     return None
+
+
+def _version(number: int) -> str:
+    return "{}.{}".format(*divmod(number, 10_000))
 
 
 def _shared(url: URL) -> str:
