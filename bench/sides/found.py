@@ -51,7 +51,7 @@ class Found:
         return Figures(
             name="sides",
             question="What does it cost to track each account in Prefect?",
-            how=f"{self.accounts} accounts on a private Prosody, whose posts are on"
+            how=f"{self.accounts} accounts on a private Prosody, by PEP; their posts are on"
             f" {-(-self.accounts // A_HOST)} hosts that take {LATENCY * 1000:.0f} ms to answer"
             " over plain http; all on one machine. Whole processes, from start to end."
             f" Medians of {self.rounds} turns; the two slowest ways have one.",
