@@ -24,7 +24,7 @@ RETRIES = 2
 
 # Where a state has no result of its own, Prefect makes one for each task run, and looks in the
 # file system for where it would be kept: a tenth of what a task run costs, for nothing.
-_NO_RESULT: ResultRecord[None] = ResultRecord(
+NO_RESULT: ResultRecord[None] = ResultRecord(
     result=None,
     metadata=ResultRecordMetadata(storage_key="none"),
 )
@@ -68,8 +68,8 @@ async def sync_account(
         return Failed(message=str(error), data=error)
     _tell(account, recorded)
     if outcome.kind is OutcomeKind.FAILED:
-        return Failed(message=outcome.reason, data=_NO_RESULT)
-    return Completed(name=outcome.kind.value, message=outcome.reason, data=_NO_RESULT)
+        return Failed(message=outcome.reason, data=NO_RESULT)
+    return Completed(name=outcome.kind.value, message=outcome.reason, data=NO_RESULT)
 
 
 def _tell(account: AccountRef, recorded: Recorded) -> None:
