@@ -14,7 +14,6 @@ from pydantic import SecretStr
 from sqlalchemy import URL, Dialect, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -32,8 +31,12 @@ _DRIVERS = {
 
 _OF_DRIVERS = (DBAPIError, OSError)
 
+SESSIONS = 16
+"""At once; the others wait."""
 POOL_SECONDS = 60
 """How long a session waits for a free connection."""
+_LOCKS = 4
+"""Connections beside them, for locks that are held long."""
 
 
 class Database:
@@ -58,12 +61,14 @@ class Database:
             hide_parameters=True,
             # None beyond those that are kept: with hundreds of sessions at once SQLAlchemy would
             # open and close the surplus all the time, and each open costs more than a query.
-            pool_size=16,
+            pool_size=SESSIONS + _LOCKS,
             max_overflow=0,
-            pool_timeout=POOL_SECONDS,
             # A PostgreSQL that was restarted between two runs must not cost the second one.
             pool_pre_ping=not self.is_sqlite,
         )
+        # SQLAlchemy's queue lets those who come go before those who wait: of hundreds, some would
+        # wait for a minute and take the database for dead. Here each has its turn.
+        self._places = asyncio.Semaphore(SESSIONS)
         self._turn = asyncio.Lock() if self.is_sqlite else nullcontext()
         self.accounts = AccountRows(self.session, self.writing)
         self._speak_plainly()
@@ -111,12 +116,17 @@ class Database:
             DatabaseTrouble: the database cannot be reached, is locked for long, has no schema.
         """
         try:
-            async with AsyncSession(self.engine, expire_on_commit=False) as session:
-                yield session
-        except PoolTimeout:
+            async with asyncio.timeout(POOL_SECONDS):
+                await self._places.acquire()
+        except TimeoutError:
             raise DatabaseTrouble(
                 f"no connection to the database became free within {POOL_SECONDS} seconds"
             ) from None
+        try:
+            async with AsyncSession(self.engine, expire_on_commit=False) as session:
+                yield session
+        finally:
+            self._places.release()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
 from models import Account, KeyCheck, schema
-from models.database import Database
+from models.database import SESSIONS, Database
 
 
 def _account(name: str) -> Account:
@@ -148,4 +148,17 @@ async def test_connections_are_kept_however_many_sessions_there_are(database: Da
 
     for _ in range(3):
         await asyncio.gather(*(ask() for _ in range(40)))
-    assert len(opened) <= 16
+    assert len(opened) <= SESSIONS
+
+
+async def test_who_waits_for_a_connection_goes_before_who_comes(database: Database) -> None:
+    done = dict.fromkeys(range(3 * SESSIONS), 0)
+
+    async def ask_again_and_again(who: int) -> None:
+        while min(done.values()) < 3:
+            async with database.session() as session:
+                await (await session.connection()).scalar(text("SELECT 1"))
+            done[who] += 1
+            assert max(done.values()) - min(done.values()) <= 2
+
+    await asyncio.gather(*map(ask_again_and_again, done))
