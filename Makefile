@@ -7,6 +7,8 @@
 #   make alerts          the alerts, on a real Prefect server, worker and webhook: 3 minutes
 #   make faults          real processes killed, starved and cut off: 4 minutes
 #                        POINTS=50 PEOPLE=800 for all of it (an hour)   SEED=n to repeat
+#   make canary          secrets and posts that are unique, and a search for them where none may be
+#   make payloads        2,000 hostile payloads through all sources into a real Prosody; SEED=n
 #   make check           lint, types, direction of imports
 #   make screenshots     the pictures of docs/images/, of the real UI; fails if it lacks a text
 #   make bench           all measurements that docs/performance.md is made of: 15 minutes
@@ -26,7 +28,7 @@ PEOPLE ?= 25
 TESTS ?= tests
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test alerts faults check screenshots bench month chaos soak sbom audit format lock clean
+.PHONY: help install demo test alerts faults canary payloads check screenshots bench month chaos soak sbom audit format lock clean
 
 help:
 	@sed -n 's/^#  //p' Makefile
@@ -52,6 +54,13 @@ faults: export PEOPLE := $(if $(filter file,$(origin PEOPLE)),,$(PEOPLE))
 faults: $(VENV)/.installed
 	@scripts/install-debian prosody prosody-modules postgresql iproute2 gcc libc6-dev
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(or $(NAME:%=faults/test_%.py),faults)
+
+canary:
+	@$(MAKE) --no-print-directory faults NAME=canary
+
+payloads: $(VENV)/.installed
+	@scripts/install-debian prosody prosody-modules
+	@$(BIN)/python -m bench.payloads --seed $(SEED)
 
 check: $(VENV)/.installed
 	@$(BIN)/ruff check
@@ -110,13 +119,11 @@ lock: $(VENV)/.installed
 
 # Of tools that only these two need: fetched for the moment.
 sbom: $(VENV)/.installed
-	@$(BIN)/uv tool run --quiet --from 'cyclonedx-bom>=7,<8' cyclonedx-py requirements \
-		requirements/run.txt --output-reproducible --spec-version 1.6 -o sbom.json
+	@$(BIN)/python scripts/sbom $(BIN)/uv >sbom.new && mv sbom.new sbom.json
 	@echo sbom.json
 
 audit: $(VENV)/.installed
-	@$(BIN)/uv tool run --quiet --from 'pip-audit>=2,<3' pip-audit --strict --no-deps \
-		--disable-pip -r requirements/run.txt
+	@$(BIN)/python scripts/audit $(BIN)/uv
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

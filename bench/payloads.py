@@ -9,7 +9,6 @@ something went beyond its bounds of time, memory or length.
 
 import asyncio
 import os
-import resource
 import sys
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
@@ -32,6 +31,7 @@ from lastword.services import tls_context
 from lastword.settings import Settings
 from lastword.sources import politeness
 from models import Account
+from tests.hostile import forget_peak, peak
 
 _DOMAIN = "chat.example"
 _AT_ONCE = 4
@@ -78,13 +78,14 @@ async def run(made: Sequence[Payload], prosody: OperatedProsody, tried: Tried) -
         people["operator0"] = first
         tried.shown.clear()
         tried.ends.clear()
-        before, connection = _peak(), operator._links[_DOMAIN]._component  # noqa: SLF001
+        forget_peak()
+        before, connection = peak(), operator._links[_DOMAIN]._component  # noqa: SLF001
         await asyncio.gather(*(work(place) for place in range(_AT_ONCE)))
         after = operator._links[_DOMAIN]._component  # noqa: SLF001
         if after is not connection or (after and after.lost):
             tried.troubles.append(f"the component's stream was closed: {after and after.lost}")
         await operator.close()
-    return _peak() - before
+    return (peak() - before) / 1024
 
 
 def _person(name: str) -> Account:
@@ -110,10 +111,6 @@ def _settings(host: str, prosody: OperatedProsody) -> Settings:
             "host_concurrency": 100,
         }
     )
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

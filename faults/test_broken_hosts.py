@@ -1,16 +1,13 @@
 """Three hosts of ten broken in all ways at once: the healthy accounts are done as soon as ever."""
 
-import asyncio
 import json
 import logging
-import sys
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -25,6 +22,7 @@ from faults.parameters import PARAMETERS
 from faults.prefect_server import PrefectServer
 from faults.records import Records
 from faults.running import run
+from faults.serving import serving
 from lastword import accounts
 from lastword.secrets import Keyring
 from lastword.settings import Settings
@@ -69,29 +67,6 @@ class Place:
     allow_hosts: list[str]
     broken_sources: dict[str, str]
     broken_chat: dict[str, str]
-
-
-@asynccontextmanager
-async def _serving(module: str, *arguments: str) -> AsyncIterator[tuple[Any, list[str]]]:
-    """Run a module that serves; yield what it says first, and a list for what it says last."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, *arguments),
-        cwd=Path(__file__).parent.parent,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=1 << 24,
-    )
-    assert process.stdin
-    assert process.stdout
-    last: list[str] = []
-    try:
-        yield json.loads(await process.stdout.readline()), last
-        process.stdin.close()
-        last += (await process.stdout.read()).decode().splitlines()
-    finally:
-        if process.returncode is None:
-            process.stdin.close()
-            await process.wait()
 
 
 def _accounts(place: Place, *, broken: bool) -> dict[str, tuple[str, str, str]]:
@@ -180,9 +155,9 @@ async def _place(directory: Path) -> AsyncIterator[tuple[Place, list[str]]]:
         pem = directory / "broken.pem"
         certificate.private_key_and_cert_chain_pem.write_to_path(str(pem))
         async with (
-            _serving("bench.hosts", str(HOSTS), str(on_each), "0.1") as (hosts, _),
-            _serving("faults.broken_sources") as (sources, _),
-            _serving("faults.broken_chat", str(pem)) as (chat, last),
+            serving("bench.hosts", str(HOSTS), str(on_each), "0.1") as (hosts, _),
+            serving("faults.broken_sources") as (sources, _),
+            serving("faults.broken_chat", str(pem)) as (chat, last),
         ):
             sources[broken_sources.REFUSED] = f"127.0.0.1:{free_port()}"
             answering: dict[str, str] = {}

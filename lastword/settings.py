@@ -27,7 +27,7 @@ class Settings(FileSettings):
         env_prefix="LASTWORD_", extra="ignore", hide_input_in_errors=True
     )
 
-    FROM_FILES = frozenset({"database_url", "notifier_password"})
+    FROM_FILES = frozenset({"database_url", "notifier_password", "ping_url"})
 
     data_dir: Path = Field(default_factory=_default_data_dir)
     """Database, key and Prefect's own files live here."""

@@ -1,5 +1,7 @@
 """What runs it: compose.yaml says what deployments/profile.py says, and asks for no rights."""
 
+import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -72,3 +74,24 @@ def test_completion_knows_all_commands(lastword: Lastword, shell: str) -> None:
     assert all(word in said.out for word in ("accounts", "import", "dry-run", "restore"))
     if shell == "bash":
         subprocess.run(["bash", "-n"], input=said.out, text=True, check=True)  # noqa: S607
+
+
+def test_the_bill_of_materials_is_that_of_the_lock() -> None:
+    root = DEPLOYMENTS.parent
+    lock = (root / "requirements" / "run.txt").read_text()
+    locked = set(re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE))
+    bom = json.loads((root / "sbom.json").read_text())
+    assert {(it["name"], it["version"]) for it in bom["components"]} == locked, "run `make sbom`"
+    assert len(locked) > 50
+
+
+@pytest.mark.parametrize("unit", ["lastword", "lastword-hold"])
+def test_what_a_unit_may_do_is_little(unit: str) -> None:
+    file = DEPLOYMENTS / "systemd" / f"{unit}.service"
+    told = set(file.read_text().splitlines())
+    assert {"User=lastword", "UMask=0077", "NoNewPrivileges=yes", "ProtectSystem=strict"} <= told
+    assert {"CapabilityBoundingSet=", "ProtectHome=yes", "StateDirectoryMode=0700"} <= told
+    if program := shutil.which("systemd-analyze"):  # systemd's own judgement, where there is one
+        command = (program, "security", "--offline=true", "--threshold=20", file)
+        judged = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        assert judged.returncode == 0, judged.stdout + judged.stderr
