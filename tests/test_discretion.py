@@ -1,5 +1,7 @@
 """Logs at level DEBUG, with secrets thrown at them."""
 
+import asyncio
+import gc
 import io
 import logging
 import subprocess
@@ -14,7 +16,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from lastword.discretion import be_discreet, discreet
+from lastword.errors import Rejected
 from lastword.sealing import Seal, SealedFor
+from lastword.surprise import frames, words
 from models import Account
 from models.database import Database
 
@@ -125,10 +129,77 @@ async def test_values_of_the_database(log: io.StringIO, database: Database) -> N
     assert SECRET not in log.getvalue()
 
 
+def test_errors_that_nobody_expected_say_where_and_not_with_what(log: io.StringIO) -> None:
+    try:
+        try:
+            dict[str, str]()[SECRET]
+        except KeyError:
+            int(SECRET)
+    except ValueError as error:
+        logging.getLogger("prefect.flow_runs").exception("it broke: %r", error)  # noqa: TRY401
+    logging.getLogger("lastword").error("as %(it)s", {"it": UnicodeError(SECRET)})
+    assert "KeyError: …" in log.getvalue()
+    assert "ValueError: …" in log.getvalue()
+    assert "test_discretion.py" in log.getvalue()
+    assert SECRET not in log.getvalue()
+
+
+def test_words_that_are_made_with_care_are_shown() -> None:
+    assert words(Rejected("chat.example refused")) == "Rejected: chat.example refused"
+    assert words(FileNotFoundError(2, "No such file", "/x")).endswith("No such file: '/x'")
+    assert words(KeyError(SECRET)) == "KeyError: …"
+    group = ExceptionGroup(SECRET, [ValueError(SECRET), OSError("the disk is full")])
+    assert SECRET not in frames(group)
+    assert "the disk is full" in frames(group)
+
+
+def test_what_asyncio_describes(log: io.StringIO) -> None:
+    async def fail() -> None:
+        raise ValueError(SECRET)
+
+    async def leave() -> None:
+        task = asyncio.create_task(fail())
+        await asyncio.sleep(0)
+        del task
+        gc.collect()
+
+    asyncio.run(leave())
+    assert "Task exception was never retrieved" in log.getvalue()
+    assert SECRET not in log.getvalue()
+
+
+LAST_WORDS = """
+import sys, threading
+from lastword.discretion import be_discreet
+be_discreet()
+class Unlucky:
+    def __del__(self):
+        raise ValueError(sys.argv[1])
+Unlucky()
+def fail(): raise KeyError(sys.argv[1])
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+raise RuntimeError(sys.argv[1])
+"""
+
+
+def test_what_a_process_says_when_it_dies() -> None:
+    ended = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", LAST_WORDS, SECRET], capture_output=True, check=False
+    )
+    assert ended.returncode == 1
+    said = ended.stderr.decode()
+    assert [f"{kind}: …" in said for kind in ("ValueError", "KeyError", "RuntimeError")] == [
+        True
+    ] * 3
+    assert SECRET not in said
+
+
 def test_no_core_dump_of_our_processes() -> None:
     code = (
         "from lastword.discretion import be_discreet; be_discreet(); import resource;"
-        "print(resource.getrlimit(resource.RLIMIT_CORE))"
+        "print(resource.getrlimit(resource.RLIMIT_CORE), open('/proc/self/coredump_filter').read())"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)  # noqa: S603
-    assert ended.stdout == b"(0, 0)\n"
+    assert ended.stdout.split() == [b"(0,", b"0)", b"00000000"]
