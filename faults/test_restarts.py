@@ -12,7 +12,7 @@ from demo.postgresql import PostgreSQL
 from demo.prefect_api import PrefectAPI
 from demo.stage import stage
 from faults.counting import counting
-from faults.crowd import check_kept, check_seen, crowd_of, write_all
+from faults.crowd import PATIENT, check_kept, check_seen, crowd_of, write_all
 from faults.parameters import PARAMETERS
 from faults.prefect_server import PrefectServer, prefect_server
 from faults.records import Records
@@ -22,9 +22,7 @@ pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(600)]
 
 PEOPLE = 40
 _SETTINGS = {
-    "LASTWORD_RETRY_SECONDS": "1",
-    "LASTWORD_XMPP_DEADLINE": "10",
-    "LASTWORD_XMPP_ANSWER_DEADLINE": "5",
+    **PATIENT,
     # So that there is a middle.
     "LASTWORD_LOGINS": "4",
 }
