@@ -31,7 +31,7 @@ from models import Account
 
 log = logging.getLogger(__name__)
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.xdist_group("up"), pytest.mark.timeout(3600)]
 
 HOSTS = 30
 """Of posts, and as many domains, that are well: 13 of each kind are not, which is 30 %."""

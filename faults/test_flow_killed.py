@@ -16,7 +16,7 @@ from faults.running import Point, Running, newest_run, run
 
 log = logging.getLogger(__name__)
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(6 * 3600)]
+pytestmark = [pytest.mark.xdist_group("runs"), pytest.mark.timeout(6 * 3600)]
 
 _TOO_LATE = 10
 MOST = 2

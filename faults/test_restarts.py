@@ -18,7 +18,7 @@ from faults.prefect_server import PrefectServer, prefect_server
 from faults.records import Records
 from faults.running import Point, Running, newest_run, run
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("runs"), pytest.mark.timeout(600)]
 
 PEOPLE = 40
 _SETTINGS = {
