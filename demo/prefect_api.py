@@ -69,7 +69,7 @@ class PrefectAPI:
     async def resume(self, deployment: str) -> None:
         """Let its schedule lay out runs again."""
         found = await self.deployment(deployment)
-        await self._call("POST", f"/deployments/{found['id']}/resume_deployment")
+        await self.call("POST", f"/deployments/{found['id']}/resume_deployment")
 
     async def start(self, deployment: str, parameters: Mapping[str, Any] | None = None) -> str:
         """Start a run of a deployment and return its id."""
