@@ -47,8 +47,7 @@ alerts: $(VENV)/.installed
 	@scripts/install-debian prosody prosody-modules
 	@$(BIN)/python -m demo.alerts
 
-SEED ?= $(shell date +%s)
-faults: export SEED := $(SEED)
+faults: export SEED := $(or $(SEED),$(shell date +%s))
 faults: export POINTS := $(POINTS)
 faults: export PEOPLE := $(if $(filter file,$(origin PEOPLE)),,$(PEOPLE))
 faults: $(VENV)/.installed
