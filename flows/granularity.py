@@ -2,7 +2,7 @@
 
 Each task run sends three messages, and two more for each retry. A server that keeps them in memory
 has room for 10,000, and drops what comes beyond, without a word to the flow: the UI then shows task
-runs that never end. See docs/decisions/0013-task-runs-that-are-shared.md.
+runs that never end. See docs/decisions/0014-task-runs-that-are-shared.md.
 """
 
 import asyncio
