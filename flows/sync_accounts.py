@@ -22,6 +22,7 @@ from lastword.verdict import Verdict
 from models.errors import DatabaseTrouble
 from models.run_lock import RunUnderWay
 from tasks.choose_accounts import Chosen, choose_accounts
+from tasks.follow_shards import follow_shards
 from tasks.report_run import report_run
 
 
@@ -60,7 +61,7 @@ def _sync(
 ) -> State[Any]:
     try:
         # The first task submitted opens the services: that is where a missing key shows.
-        future = choose_accounts.submit(which, names, dry_run=dry_run)
+        future = choose_accounts.submit(which, names, dry_run=dry_run, force=force)
         chosen = cast("Chosen", future.result())
     except RunUnderWay as error:
         return Cancelled(message=str(error))
@@ -69,12 +70,16 @@ def _sync(
     ping.started()
 
     began = monotonic()
-    grain = granularity(len(chosen.accounts), Settings().task_runs)
+    grain = granularity(chosen.due, Settings().task_runs)
     if grain.why:
         get_run_logger().warning(grain.why)
-    seen = sync_all(chosen, grain, force=force, dry_run=dry_run)
+    seen: dict[str, int] | None = None
+    if chosen.shards:
+        cast("None", follow_shards.submit(chosen).result())
+    else:
+        seen = dict(sync_all(chosen, grain, force=force, dry_run=dry_run))
 
-    report = report_run.submit(chosen, dict(seen), monotonic() - began, grain.why)
+    report = report_run.submit(chosen, seen, monotonic() - began, grain.why)
     judged = cast("Verdict", report.result())
     if judged.state == "Failed":
         ping.failed(judged.message)

@@ -9,6 +9,7 @@ _BY_ERROR = {
     "Gone": "Nothing: looked at again once a day, and comes back by itself",
     "Deferred": "Nothing here: tried again when its host allows, or is set up as the reason says",
     "Stopped": "Not the account's fault: `lastword doctor` tells what is wrong here",
+    "Abandoned": "Nothing: another process, or the next run, has taken over",
     "Transient": "Nothing yet: tried again by itself, less and less often, but once a day",
     "HolderAway": "Start `lastword hold`, and keep it running: see docs/xmpp.md",
     "SealBroken": "`lastword accounts edit {name} --password`: the sealed one cannot be opened",

@@ -37,7 +37,10 @@ async def attempt(
     Raises:
         Transient: worth another attempt, and one follows.
         Systemic: our own database failed, so nothing could be recorded.
+        Abandoned: nobody wants an outcome any more, and there is none.
     """
+    if services.abandoned:
+        raise services.abandoned
     began = monotonic()
     try:
         account = await services.database.accounts.load(ref.id)

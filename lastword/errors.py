@@ -70,5 +70,9 @@ class Systemic(LastWordError):
         self.kind = kind
 
 
+class Abandoned(LastWordError):
+    """Nobody wants this process's work any more: no further account is begun."""
+
+
 class Defect(LastWordError):
     """A bug of ours, caught so that it costs one account one run."""

@@ -64,7 +64,7 @@ async def metrics(database: Database) -> bytes:
 
 
 async def _numbers(database: Database) -> _Numbers:
-    due = len(await runs.choose(database, Which.DUE))
+    due = await runs.number_of(database, Which.DUE)
     async with database.session() as session:
         by_health = await session.exec(
             select(Account.health, func.count())

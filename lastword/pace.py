@@ -1,6 +1,6 @@
 """How long hosts take: by it a run tells which ones it waited for."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -54,6 +54,17 @@ class Pace:
     def hosts(self) -> list[HostPace]:
         """Return all hosts that were visited."""
         return list(self._hosts.values())
+
+
+def together(hosts: Iterable[HostPace]) -> list[HostPace]:
+    """Return each host once, with the visits of all."""
+    found: dict[str, HostPace] = {}
+    for one in hosts:
+        known = found.setdefault(one.host, HostPace(one.host))
+        known.visits += one.visits
+        known.seconds += one.seconds
+        known.longest = max(known.longest, one.longest)
+    return list(found.values())
 
 
 def slowest(hosts: list[HostPace], number: int) -> list[HostPace]:

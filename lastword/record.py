@@ -46,7 +46,8 @@ async def record(
         quiet_after: see `lastword.quiet_accounts`.
 
     Returns:
-        What this changed for the owner; nothing for an account that was removed meanwhile.
+        What this changed for the owner; nothing for an account that was removed meanwhile, or
+        that a newer run has taken over.
     """
     if synced.id is None:
         return Recorded()
@@ -70,8 +71,8 @@ def _note(
     quiet_after: timedelta | None,
 ) -> Recorded:
     """Note the outcome on the account's row, as it is now and locked, and in the ledger."""
-    if account.id is None or account.last_run_id == run_id:
-        return Recorded()
+    if account.id is None or (account.last_run_id or 0) >= run_id:
+        return Recorded()  # it has an outcome already, of this run or a newer one
     before = (account.last_outcome, account.last_error, account.last_reason)
     # One that was paused when its turn came was not tried: it stands as it stood.
     is_current = account.edited_at == synced.edited_at and synced.active

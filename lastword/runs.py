@@ -77,11 +77,12 @@ class Tally:
         return self.due - sum(self.counts.values())
 
 
-def _chosen(which: Which) -> list[ColumnElement[bool]]:
+def matching(which: Which, moment: datetime) -> list[ColumnElement[bool]]:
+    """Return what an account must be like for a run that begins at this moment (aware)."""
     active = col(Account.active).is_(True)
     match which:
         case Which.DUE:
-            moment, due_at = now(), col(Account.due_at)
+            due_at = col(Account.due_at)
             # As `waits_until` says it.
             due = or_(due_at.is_(None), due_at <= moment, due_at > farthest(moment))
             return [active, col(Account.health) != Health.NEEDS_OWNER, due]
@@ -89,6 +90,13 @@ def _chosen(which: Which) -> list[ColumnElement[bool]]:
             return [active, col(Account.last_outcome) == OutcomeKind.FAILED]
         case Which.ALL:
             return [active]
+
+
+async def number_of(database: Database, which: Which) -> int:
+    """Return how many accounts a run would be over that began now."""
+    chosen = select(func.count()).select_from(Account).where(*matching(which, now()))
+    async with database.session() as session:
+        return (await session.exec(chosen)).one()
 
 
 async def choose(
@@ -108,13 +116,19 @@ async def choose(
     """
     if names:
         names = [normalize("NFC", name.strip()) for name in names]
-    chosen = [col(Account.name).in_(names)] if names else _chosen(which)
-    async with database.session() as session:
-        if names:
-            found = await session.exec(select(Account.name, Account.active).where(*chosen))
+        named = col(Account.name).in_(names)
+        async with database.session() as session:
+            found = await session.exec(select(Account.name, Account.active).where(named))
             _check_names(names, dict(found.all()))
-        turn = (col(Account.checked_at).asc().nulls_first(), col(Account.name))
-        rows = await session.exec(select(Account.id, Account.name).where(*chosen).order_by(*turn))
+        return await refs(database, [named])
+    return await refs(database, matching(which, now()))
+
+
+async def refs(database: Database, wanted: Sequence[ColumnElement[bool]]) -> list[AccountRef]:
+    """Return references to all accounts like that, those first that wait the longest."""
+    turn = (col(Account.checked_at).asc().nulls_first(), col(Account.name))
+    async with database.session() as session:
+        rows = await session.exec(select(Account.id, Account.name).where(*wanted).order_by(*turn))
         return [AccountRef(key, name) for key, name in rows if key is not None]
 
 
@@ -131,22 +145,28 @@ async def expect(
     database: Database, sources: Mapping[str, Source], refs: Sequence[AccountRef]
 ) -> None:
     """Tell each source which of its accounts a run is over: some ask for many at once."""
+    if not refs:
+        return
     wanted = {ref.id for ref in refs}
+    # Of a shard's accounts only its range is read, not those of all the others.
+    within = col(Account.id).between(min(wanted), max(wanted))
     async with database.session() as session:
         for kind, source in sources.items():
             if type(source).expect is not Source.expect:
-                of_kind = select(Account).where(col(Account.source).startswith(f"{kind}:"))
+                of_kind = select(Account).where(col(Account.source).startswith(f"{kind}:"), within)
                 source.expect([it for it in await session.exec(of_kind) if it.id in wanted])
 
 
-async def begin(database: Database, which: Which, due: int, flow_run_id: str | None) -> int:
+async def begin(
+    database: Database, which: Which, due: int, flow_run_id: str | None, *, force: bool = False
+) -> int:
     """Open a run's row and return its id; rows that a dead process left open are closed."""
     async with database.writing() as session:
         unfinished = await session.exec(select(Run).where(col(Run.ended_at).is_(None)))
         for run in unfinished:
             run.ended_at, run.state = now(), "Crashed"
             run.message = "its process died; the next run took over"
-        run = Run(which=which.value, due=due, flow_run_id=flow_run_id)
+        run = Run(which=which.value, due=due, flow_run_id=flow_run_id, force=force)
         session.add(run)
         await session.flush()
         if run.id is None:  # pragma: no cover: the database gave the row its id above
@@ -205,9 +225,10 @@ async def still_there(database: Database, accounts: Sequence[AccountRef]) -> int
 
 
 async def finish(database: Database, run_id: int, ended: Tally, state: str, message: str) -> None:
-    """Close a run's row with its counts."""
+    """Close a run's row with its counts, which add up to what was due."""
     async with database.writing() as session:
         run = await session.get_one(Run, run_id)
+        run.due = ended.due
         run.ended_at, run.state, run.message = now(), state, message
         for kind in OutcomeKind:
             setattr(run, kind.value.lower(), ended.counts.get(kind, 0))

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from lastword.errors import Systemic
+from lastword.errors import Abandoned, Systemic
+from lastword.host_turns import Turns
 from lastword.jid import domain_of
-from lastword.pace import HostPace, Pace
+from lastword.pace import HostPace, Pace, together
 from lastword.publishers import build_publishers
 from lastword.publishers.base import Publisher
 from lastword.publishers.notifier import Notifier
@@ -43,6 +44,8 @@ class Services:
             first account that meets something systemic; stops the others that it concerns.
         keyring: the database's own.
         turns: for accounts that share a task run: so many are under way at once.
+        abandoned: set where nobody wants the work of this process any more.
+        elsewhere: how long hosts took in other processes of the same run.
     """
 
     settings: Settings
@@ -55,6 +58,8 @@ class Services:
     troubles: dict[str | None, Systemic] = field(default_factory=dict)
     keyring: Keyring | None = None
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TURNS))
+    abandoned: Abandoned | None = None
+    elsewhere: list[HostPace] = field(default_factory=list)
 
     def trouble_with(self, account: Account) -> Systemic | None:
         """Return what stops such an account, or None."""
@@ -63,10 +68,10 @@ class Services:
         return next((found for it in (None, kind, at) if (found := self.troubles.get(it))), None)
 
     def paces(self) -> list[HostPace]:
-        """Return how long the hosts took until now."""
+        """Return how long the hosts took until now, in all processes that we know of."""
         ways = [self.http, *self.publishers.values()]
         known = [pace for way in ways if isinstance(pace := getattr(way, "pace", None), Pace)]
-        return [host for pace in known for host in pace.hosts()]
+        return together([host for pace in known for host in pace.hosts()] + self.elsewhere)
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:
@@ -88,20 +93,35 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, processes: int = 1) -> AsyncIterator[Services]:
     """Open what a run needs, and close it.
+
+    Args:
+        settings: as read at the start.
+        processes: so many are at work on the run at a time; they share what hosts bear.
 
     Raises:
         Systemic: the key is missing or wrong.
         DatabaseTrouble: the database is missing, locked, or of another version.
     """
+    is_shared = processes > 1
+    if is_shared:
+        settings = settings.model_copy(
+            update={
+                "host_concurrency": max(1, settings.host_concurrency // processes),
+                "logins": max(1, settings.logins // processes),
+            }
+        )
     keyring = Keyring.load(settings)
     tls = tls_context(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.open(settings.database))
         await keyring.check(database)
-        http = await stack.enter_async_context(GuardedClient(settings, tls))
-        publishers = build_publishers(settings, tls, keyring.open_password, keyring, database)
+        turns = Turns(database, settings.host_rate, processes) if is_shared else None
+        http = await stack.enter_async_context(GuardedClient(settings, tls, turns))
+        publishers = build_publishers(
+            settings, tls, keyring.open_password, keyring, database, is_shared=is_shared
+        )
         for publisher in publishers.values():
             stack.push_async_callback(publisher.close)
         yield Services(

@@ -58,6 +58,10 @@ class Settings(FileSettings):
     """XMPP logins under way at once, over all servers."""
     task_runs: int | None = Field(default=None, ge=1)
     """Task runs in one run at most, so that accounts share them; None: see `flows.granularity`."""
+    shard_size: int = Field(default=2_000, ge=1)
+    """Accounts that one process takes on; a scheduled run over more is divided into shards."""
+    shards_at_once: int = Field(default=4, ge=1, le=200)
+    """Shards under way at once, over all workers."""
     failure_threshold: float = Field(default=0.2, ge=0, le=1)
     """A run in which a greater share of accounts failed is Failed, not Degraded."""
     no_run_after: timedelta = Field(default=timedelta(minutes=45), ge=timedelta(seconds=10))

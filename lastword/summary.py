@@ -8,7 +8,7 @@ from lastword.chart import chart
 from lastword.pace import HostPace
 from lastword.runs import Tally
 from lastword.verdict import Verdict
-from models import Health, OutcomeKind, Run
+from models import Health, OutcomeKind, Run, Shard, ShardState
 
 _MEANING = {
     OutcomeKind.PUBLISHED: "a new status was set, and its server confirmed it",
@@ -18,6 +18,9 @@ _MEANING = {
     OutcomeKind.FAILED: "see the table of failures",
 }
 
+
+NAMED = 20
+"""Shards of which more than their number is told."""
 
 _CHANGED = {
     Health.NEEDS_OWNER: "Wait for their owner",
@@ -38,6 +41,7 @@ class Surroundings:
         note: what else people should know of it.
         drift: what Prefect has not recorded of the run before, if anything.
         earlier: what was set right of earlier runs' task runs at Prefect, if anything was.
+        shards: what it was divided into.
     """
 
     changes: Sequence[Change] = ()
@@ -46,6 +50,7 @@ class Surroundings:
     note: str | None = None
     drift: str | None = None
     earlier: str | None = None
+    shards: Sequence[Shard] = ()
 
 
 _ALONE = Surroundings()
@@ -54,7 +59,7 @@ _ALONE = Surroundings()
 def summary(
     ended: Tally,
     judged: Verdict,
-    seen: Mapping[str, int],
+    seen: Mapping[str, int] | None,
     seconds: float,
     around: Surroundings = _ALONE,
 ) -> str:
@@ -63,7 +68,7 @@ def summary(
     Args:
         ended: the run's tally by our own tables.
         judged: its verdict.
-        seen: task runs by the name of their final state, as Prefect saw them.
+        seen: task runs by the name of their final state, as Prefect saw them; None: not known.
         seconds: how long the accounts took.
         around: what it is seen beside.
     """
@@ -72,10 +77,11 @@ def summary(
         [f"# {judged.state}", "", f"{accounts} in {seconds:.1f} s. {judged.message}"],
         [around.note] if around.note else [],
         _counts(ended),
-        _drift(ended, seen),
+        [] if seen is None else _drift(ended, seen),
         [f"{around.drift[:1].upper()}{around.drift[1:]}."] if around.drift else [],
         [around.earlier] if around.earlier else [],
         _changes(around.changes),
+        _shards(around.shards),
         _hosts(around.slowest),
         _recent(around.recent),
     ]
@@ -108,6 +114,19 @@ def _changes(changes: Sequence[Change]) -> list[str]:
         names = ", ".join(change.names) + (f" and {more} more" if more else "")
         lines.append(f"- {_CHANGED[change.health]} ({change.number}): {names}")
     return ["## Changed in this run", "", *lines] if lines else []
+
+
+def _shards(made: Sequence[Shard]) -> list[str]:
+    if not made:
+        return []
+    again = [it for it in made if it.attempts > 1 or it.state is not ShardState.DONE]
+    done = sum(it.state is ShardState.DONE for it in made)
+    more = len(again) - NAMED
+    rows = [f"| {it.number} | {it.state} | {it.attempts} | {it.reason} |" for it in again[:NAMED]]
+    heading = ["| Shard | State | Attempts | How it went |", "| ---: | --- | ---: | --- |"]
+    told = [f"{done} of {len(made)} shards are done."]
+    told += [f"Of {more} more, too, not all went well at once."] if more > 0 else []
+    return ["## Shards", "", *told, *(["", *heading, *rows] if rows else [])]
 
 
 def _hosts(slowest: Sequence[HostPace]) -> list[str]:

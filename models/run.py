@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Text
+from sqlalchemy import Text, false
 from sqlmodel import Field, SQLModel
 
 from models.types import UTCDateTime, now
@@ -16,6 +16,8 @@ class Run(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     flow_run_id: str | None = Field(default=None, max_length=36, index=True)
     which: str = Field(max_length=16)
+    force: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Whether it publishes even what is unchanged: its shards are to know."""
     started_at: datetime = Field(default_factory=now, sa_type=UTCDateTime, index=True)
     ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     state: str = Field(default="Running", max_length=16)

@@ -9,11 +9,11 @@ from prefect.results import (  # type: ignore[attr-defined]  # documented there,
     ResultRecord,
     ResultRecordMetadata,
 )
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 from prefect.tasks import Task
 
 from lastword.attempt import attempt
-from lastword.errors import LastWordError, Transient
+from lastword.errors import Abandoned, LastWordError, Transient
 from lastword.record import Recorded
 from lastword.runs import AccountRef
 from lastword.services import current
@@ -63,6 +63,8 @@ async def sync_account(
         outcome, recorded = await attempt(
             account, run_id, current(), last=last, force=force, dry_run=dry_run
         )
+    except Abandoned as error:
+        return Cancelled(message=str(error))
     except LastWordError as error:
         # Returned, not raised: a state's message is the error's, without a traceback in the log.
         return Failed(message=str(error), data=error)

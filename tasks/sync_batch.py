@@ -8,7 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 
 from lastword import runs
 from lastword.attempt import attempt
@@ -101,6 +101,8 @@ async def sync_batch(
 
     left = [ref for ref in batch.accounts if ref.id not in kinds]
     ended = await asyncio.gather(*map(sync, left))
+    if services.abandoned:
+        return Cancelled(message=str(services.abandoned))
     errors = [one for one in ended if isinstance(one, LastWordError)]
     if systemic := next((one for one in errors if isinstance(one, Systemic)), None):
         return Failed(message=str(systemic), data=systemic)

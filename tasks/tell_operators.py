@@ -126,8 +126,14 @@ async def _drift(client: PrefectClient, run: Run) -> str | None:
 
 
 async def _recorded(client: PrefectClient, flow_run_id: str, name: str) -> int:
-    """Return how many task runs that have this in their name Prefect has seen the end of."""
+    """Return how many task runs that have this in their name Prefect has seen the end of.
+
+    Those of the flow run itself, and of its shards.
+    """
     final = {"state": {"type": {"any_": sorted(TERMINAL_STATES)}}, "name": {"like_": name}}
-    wanted = {"flow_runs": {"id": {"any_": [flow_run_id]}}, "task_runs": final}
-    answer = await client.request("POST", "/task_runs/count", json=wanted)
-    return int(answer.raise_for_status().json())
+    found = 0
+    for whose in ("id", "parent_flow_run_id"):
+        wanted = {"flow_runs": {whose: {"any_": [flow_run_id]}}, "task_runs": final}
+        answer = await client.request("POST", "/task_runs/count", json=wanted)
+        found += int(answer.raise_for_status().json())
+    return found

@@ -6,13 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+from typing import cast
 
 import pytest
 
 from lastword.errors import Deferred, Rejected
+from lastword.host_turns import Turns
 from lastword.sources import politeness
 from lastword.sources.allowance import Allowance
 from lastword.sources.politeness import Politeness
+from models.database import Database
 
 HOST, OTHER = "social.example", "blog.example"
 ALLOWANCE = Allowance(requests=300, seconds=300)
@@ -26,6 +29,32 @@ def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def polite(concurrency: int = 4, rate: float = 10_000, patience: float = 60) -> Politeness:
     return Politeness(concurrency=concurrency, rate=rate, patience=patience)
+
+
+class Counted(Turns):
+    """Turns that begin at once; each block that is taken is noted."""
+
+    def __init__(self) -> None:
+        super().__init__(cast("Database", None), rate=20, processes=4)
+        self.taken: list[tuple[str, int]] = []
+
+    async def take(self, host: str, number: int) -> float:
+        self.taken.append((host, number))
+        return 0.0
+
+
+async def test_processes_that_share_a_host_take_turns_by_what_waits() -> None:
+    shared = Counted()
+    ours = Politeness(concurrency=1, rate=20, patience=60, turns=shared)
+
+    async def ask(place: str) -> None:
+        async with ours.turn(place, None):
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(ask(OTHER) for _ in range(5)))
+    assert shared.taken == []
+    await asyncio.gather(*(ask(HOST) for _ in range(20)))
+    assert shared.taken == [(HOST, 5 + 10), (HOST, 5)]
 
 
 class Queue:

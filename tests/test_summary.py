@@ -13,7 +13,7 @@ from lastword.pace import HostPace, Pace, slowest
 from lastword.runs import Failure, Tally, Which
 from lastword.summary import Surroundings, summary
 from lastword.verdict import Verdict
-from models import Account, Health, Run
+from models import Account, Health, Run, Shard, ShardState
 from models import OutcomeKind as Kind
 from models.database import Database
 from models.types import now
@@ -54,6 +54,24 @@ def test_it_is_silent_where_prefect_agrees_and_nothing_is_beside_it() -> None:
     assert "differ" not in page
     assert "1 account in" in page
     assert "##" not in page
+
+
+def test_a_run_in_shards_says_how_they_did() -> None:
+    made = [
+        Shard(run_id=1, number=number, first=1, last=1, due=1, state=state, attempts=attempts)
+        for number, (state, attempts) in enumerate(
+            [(ShardState.DONE, 1), (ShardState.DONE, 2), (ShardState.GIVEN_UP, 3)], 1
+        )
+    ]
+    made[2].reason = "its process died; 1 of its accounts are without outcome"
+    ended = Tally(3, {Kind.UNCHANGED: 2})
+    page = summary(ended, Verdict("Failed", "…"), None, 1, Surroundings(shards=made))
+    # What Prefect saw is in their flow runs: nothing to compare with.
+    assert "differ" not in page
+    assert "2 of 3 shards are done." in page
+    assert "| 1 |" not in page
+    assert "| 2 | done | 2 |" in page
+    assert "| 3 | given up | 3 | its process died; 1 of its accounts are without outcome |" in page
 
 
 def test_what_it_is_seen_beside() -> None:

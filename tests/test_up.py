@@ -17,6 +17,8 @@ from demo.prefect_api import PrefectAPI
 from demo.stage import free_port, stage
 from deployments.profile import api_at, server_environment
 from flows.sync_accounts import sync_accounts
+from flows.sync_shard import sync_shard
+from tasks.shard_flow_runs import DEPLOYMENT as DEPLOYMENT_OF_SHARDS
 
 pytestmark = pytest.mark.xdist_group("up")
 
@@ -37,11 +39,15 @@ def processes_with(text: str) -> list[str]:
     return found
 
 
-def test_the_entrypoint_of_the_deployment_is_the_flow() -> None:
-    loaded: Flow[Any, Any] = load_flow_from_entrypoint(
-        "flows.sync_accounts.sync_accounts", use_placeholder_flow=False
-    )
-    assert loaded.name == sync_accounts.name
+def test_the_entrypoints_of_the_deployments_are_the_flows() -> None:
+    for flow in (sync_accounts, sync_shard):
+        name = flow.name.replace("-", "_")
+        loaded: Flow[Any, Any] = load_flow_from_entrypoint(
+            f"flows.{name}.{name}", use_placeholder_flow=False
+        )
+        assert loaded.name == flow.name
+        assert f"entrypoint: flows.{name}.{name}" in Path("prefect.yaml").read_text("utf-8")
+    assert DEPLOYMENT_OF_SHARDS == "sync-shard/shard"
 
 
 @pytest.mark.timeout(420)
@@ -51,6 +57,8 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
         "LASTWORD_HTTP_DEADLINE": "5",
         "LASTWORD_RETRY_SECONDS": "0.1",
         "LASTWORD_X_TOKEN": TOKEN,
+        # A run over all four is in two shards, each in a process of its own.
+        "LASTWORD_SHARD_SIZE": "3",
         "PREFECT_LOGGING_LEVEL": "DEBUG",
         # To Prefect's server, too; what httpx logs there would be logged for ever.
         "PREFECT_LOGGING_EXTRA_LOGGERS": "lastword,slixmpp",
@@ -96,6 +104,7 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
             # One of four is well: more than the threshold failed.
             assert (ended.type, ended.name) == ("FAILED", "Failed")
             assert ended.message.startswith("1 Unchanged, 3 Failed")
+            assert "2 of 2 shards are done." in (await api.artifacts(first))["sync-summary"]
 
             unknown = await api.start(DEPLOYMENT, {"accounts": ["nobody"]})
             assert "no account is named nobody" in (await api.end(unknown, deadline=60)).message

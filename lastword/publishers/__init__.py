@@ -27,7 +27,9 @@ def _login(
     open_secret: OpenSecret,
     seal: Sealing,
     database: Database,
+    is_shared: bool,
 ) -> Publisher:
+    del is_shared  # each user's logins are by themselves
     return Login(
         tls=tls,
         open_secret=open_secret,
@@ -40,11 +42,20 @@ def _login(
     )
 
 
-def _operator(settings: Settings, *_: object) -> Publisher:
+def _operator(
+    settings: Settings,
+    tls: ssl.SSLContext,
+    open_secret: OpenSecret,
+    seal: Sealing,
+    database: Database,
+    is_shared: bool,
+) -> Publisher:
+    del tls, open_secret, seal  # no password is used, and the component protocol has no TLS
     return Operator(
         OperatorSettings().operators,
         deadline=settings.xmpp_deadline,
         answer_deadline=settings.xmpp_answer_deadline,
+        shared_by=database if is_shared else None,
     )
 
 
@@ -54,12 +65,13 @@ def _hold(
     open_secret: OpenSecret,
     seal: Sealing,
     database: Database,
+    is_shared: bool,
 ) -> Publisher:
-    del settings, tls, open_secret, seal  # these are the holder's affair
+    del settings, tls, open_secret, seal, is_shared  # these are the holder's affair
     return Hold(database, deadline=HoldSettings().hold_deadline)
 
 
-Build = Callable[[Settings, ssl.SSLContext, OpenSecret, Sealing, Database], Publisher]
+Build = Callable[[Settings, ssl.SSLContext, OpenSecret, Sealing, Database, bool], Publisher]
 
 PUBLISHERS: dict[str, Build] = {
     "login": _login,
@@ -74,6 +86,8 @@ def build_publishers(
     open_secret: OpenSecret,
     seal: Sealing,
     database: Database,
+    *,
+    is_shared: bool = False,
 ) -> dict[str, Publisher]:
     """Return a publisher of each name; `close` each in the end.
 
@@ -83,9 +97,10 @@ def build_publishers(
         open_secret: see `OpenSecret`.
         seal: seals what a session needs to be resumed.
         database: ours.
+        is_shared: whether other processes of the same run publish at the same time.
 
     Raises:
         Systemic: a setting is malformed.
     """
-    means = settings, tls, open_secret, seal, database
+    means = settings, tls, open_secret, seal, database, is_shared
     return {name: build(*means) for name, build in PUBLISHERS.items()}

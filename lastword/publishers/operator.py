@@ -6,7 +6,8 @@ each other's answers.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -15,16 +16,19 @@ from pydantic_settings import SettingsConfigDict
 from lastword.breaker import Breaker
 from lastword.errors import Deferred, Systemic
 from lastword.jid import domain_of
+from lastword.lease import Lease
 from lastword.post import Post
 from lastword.publishers import privilege, pubsub
 from lastword.publishers.base import Confirmation, Mixed, Publisher, check_xml
 from lastword.publishers.carriers import Carriers
 from lastword.publishers.component import Component, NotAccepted
+from lastword.publishers.component_turns import ComponentTurns
 from lastword.publishers.disco import Disco
 from lastword.publishers.privilege import PrivilegedLine
 from lastword.publishers.shared_status import SharedStatus
 from lastword.secret_files import FileSettings
 from models import Account
+from models.database import Database
 
 _AT_ONCE = 64
 """Accounts whose requests are under way on one connection: enough to keep a server busy."""
@@ -135,13 +139,21 @@ class Operator(Publisher):
         gateways: by XMPP domain.
         deadline: seconds for connecting.
         answer_deadline: seconds for the server to answer one request.
+        shared_by: our database, where other processes publish at the same time: a server takes one
+            connection of a component only, so they connect by turns; None: we are alone.
     """
 
     def __init__(
-        self, gateways: Mapping[str, Gateway], *, deadline: float, answer_deadline: float
+        self,
+        gateways: Mapping[str, Gateway],
+        *,
+        deadline: float,
+        answer_deadline: float,
+        shared_by: Database | None = None,
     ) -> None:
+        turns = ComponentTurns(shared_by) if shared_by else None
         self._links = {
-            domain.lower(): _Link(domain.lower(), gateway, deadline, answer_deadline)
+            domain.lower(): _Link(domain.lower(), gateway, deadline, answer_deadline, turns)
             for domain, gateway in gateways.items()
         }
         self._breaker = Breaker()
@@ -160,8 +172,11 @@ class Operator(Publisher):
                 f"nobody has set up {domain} for the publisher operator: see LASTWORD_OPERATORS in"
                 " docs/xmpp.md"
             )
-        async with self._breaker.watching(domain), link.at_once:
-            component, namespaces = await link.open()
+        async with (
+            self._breaker.watching(domain),
+            link.at_once,
+            link.connected() as (component, namespaces),
+        ):
             line = PrivilegedLine(component, account.jid)
             yield OperatorSession(line, namespaces, account)
 
@@ -175,7 +190,12 @@ class _Link:
     """One server's connection, made when it is first needed, and anew when it was lost."""
 
     def __init__(
-        self, domain: str, gateway: Gateway, deadline: float, answer_deadline: float
+        self,
+        domain: str,
+        gateway: Gateway,
+        deadline: float,
+        answer_deadline: float,
+        turns: ComponentTurns | None,
     ) -> None:
         self._domain = domain
         self._gateway = gateway
@@ -184,14 +204,21 @@ class _Link:
         self._component: Component | None = None
         self._namespaces: frozenset[str] = frozenset()
         self._refusal: Systemic | None = None
+        self._lease = Lease(partial(turns.turn, domain), self._drop) if turns else None
         self.at_once = asyncio.Semaphore(_AT_ONCE)
 
-    async def open(self) -> tuple[Component, frozenset[str]]:
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[tuple[Component, frozenset[str]]]:
+        """Give the connection, and what we may use there; see `_usable`."""
+        async with self._lease.turn() if self._lease else nullcontext():
+            yield await self._open()
+
+    async def _open(self) -> tuple[Component, frozenset[str]]:
         async with self._lock:
             if self._refusal:  # by those who waited meanwhile, a refused secret is not tried again
                 raise Systemic(str(self._refusal), kind=self._refusal.kind)
             if self._component is None or self._component.lost:
-                await self.close()
+                await self._drop()
                 try:
                     self._component = await self._connected()
                 except Systemic as error:
@@ -200,6 +227,11 @@ class _Link:
             return self._component, self._namespaces
 
     async def close(self) -> None:
+        if self._lease:
+            await self._lease.close()
+        await self._drop()
+
+    async def _drop(self) -> None:
         component, self._component = self._component, None
         if component:
             await component.drop()

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 
 from lastword.breaker import Breaker
 from lastword.errors import Rejected, Transient
+from lastword.host_turns import Turns
 from lastword.pace import Pace
 from lastword.settings import Settings
 from lastword.sources.allowance import Allowance, Meter
@@ -82,9 +83,12 @@ class GuardedClient:
     Args:
         settings: for deadline, contact, allowed hosts and limits.
         context: decides which certificates are trusted.
+        turns: see `Politeness`.
     """
 
-    def __init__(self, settings: Settings, context: ssl.SSLContext) -> None:
+    def __init__(
+        self, settings: Settings, context: ssl.SSLContext, turns: Turns | None = None
+    ) -> None:
         self._deadline = settings.http_deadline
         self._hosts = Hosts(settings.allow_hosts)
         self._breaker = Breaker()
@@ -93,6 +97,7 @@ class GuardedClient:
             concurrency=settings.host_concurrency,
             rate=settings.host_rate,
             patience=settings.http_deadline,
+            turns=turns,
         )
         # Waiting here does not count against the deadline; waiting in httpx's pool would.
         self._slots = asyncio.Semaphore(settings.concurrency)

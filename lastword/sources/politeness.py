@@ -9,6 +9,7 @@ from time import monotonic
 from aiolimiter import AsyncLimiter
 
 from lastword.errors import Deferred
+from lastword.host_turns import HostTurns, Turns
 from lastword.sources.allowance import Allowance, Meter
 
 JITTER = 0.25
@@ -16,9 +17,13 @@ JITTER = 0.25
 
 
 class _Host:
-    def __init__(self, concurrency: int, rate: float) -> None:
+    def __init__(self, place: str, concurrency: int, rate: float, turns: Turns | None) -> None:
         self.slots = asyncio.Semaphore(concurrency)
-        self.pace = AsyncLimiter(max(1, rate), max(1, rate) / rate)
+        self.pace: AsyncLimiter | HostTurns = (
+            turns.at(place, lambda: self.waiting)
+            if turns
+            else AsyncLimiter(max(1, rate), max(1, rate) / rate)
+        )
         self.meters: dict[Allowance | None, Meter] = {}
         self.waiting = 0
         self._opens = monotonic() + uniform(0, JITTER)  # noqa: S311 (no secret)
@@ -35,12 +40,17 @@ class Politeness:
         rate: requests to one host a second, on average; a second's worth may go at once.
         patience: seconds that one request waits for others to end at most, beside those that our
             own rate makes them wait.
+        turns: given out to several processes that keep to one rate together; None: we are alone.
     """
 
-    def __init__(self, *, concurrency: int, rate: float, patience: float) -> None:
+    def __init__(
+        self, *, concurrency: int, rate: float, patience: float, turns: Turns | None = None
+    ) -> None:
         self._concurrency = concurrency
         self._rate = rate
         self._patience = patience
+        self._turns = turns
+        self._wait = (turns.processes if turns else 1) / rate
         self._hosts: dict[str, _Host] = {}
 
     @asynccontextmanager
@@ -60,11 +70,13 @@ class Politeness:
         Raises:
             Deferred: the host allows no more for now, or its queue does not move.
         """
-        host = self._hosts.setdefault(place, _Host(self._concurrency, self._rate))
+        host = self._hosts.get(place) or self._hosts.setdefault(
+            place, _Host(place, self._concurrency, self._rate, self._turns)
+        )
         meter = host.meters.setdefault(allowance, Meter(place, allowance))
         host.waiting += 1
         try:
-            async with asyncio.timeout(self._patience + host.waiting / self._rate):
+            async with asyncio.timeout(self._patience + host.waiting * self._wait):
                 await host.slots.acquire()
         except TimeoutError:
             raise Deferred(f"{place} is slow: the rest of its accounts wait") from None
