@@ -14,6 +14,8 @@
 #   make bench           all measurements that docs/performance.md is made of: 15 minutes
 #   make bench NAME=logins   one of bench/, which changes no page      JSON=1 for its figures
 #                            SAVE=1 puts them on the page              ARGS="--accounts 200"
+#   make shards          20,000 accounts in shards over two workers, of which some are killed
+#                        ARGS="--accounts 2000 --shard-size 200" for fewer
 #   make month           thirty days of 800 accounts: nobody lost, or tried or told of too often (an hour)
 #   make chaos           5,000 accounts while everything dies and comes back: docs/chaos.md
 #                        SEED=7 to repeat one   SEEDS=1..10   ACCOUNTS=500   FAULTS=12   WORKERS=3
@@ -28,7 +30,7 @@ PEOPLE ?= 25
 TESTS ?= tests
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test alerts faults canary payloads check screenshots bench month chaos soak sbom audit format lock clean
+.PHONY: help install demo test alerts faults canary payloads check screenshots bench shards month chaos soak sbom audit format lock clean
 
 help:
 	@sed -n 's/^#  //p' Makefile
@@ -84,6 +86,10 @@ bench: $(VENV)/.installed
 	done; \
 	$(if $(SAVING),$(BIN)/python -m bench.page || failed=1;) \
 	exit $${failed:-0}
+
+shards: $(VENV)/.installed
+	@scripts/install-debian prosody prosody-modules postgresql redis-server
+	@$(BIN)/python -m bench.shards $(ARGS)
 
 month: $(VENV)/.installed
 	@$(BIN)/python -m bench.month
