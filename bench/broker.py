@@ -10,6 +10,7 @@ run keeps to in `single`, or anywhere in `cluster`.
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from argparse import ArgumentParser
@@ -33,7 +34,7 @@ from models.database import normalise
 CEILING = 1_400
 """`flows.granularity.IN_MEMORY`: that module imports Prefect, which reads its settings at once."""
 START = 180.0
-QUIET = 20.0
+QUIET = 45.0
 """Seconds without anything new after which nothing more is waited for."""
 EVERY = 1.0
 
@@ -197,6 +198,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cluster", type=_sizes, default=[10_000], help="sizes, with commas")
     add_options(parser)
     told = parser.parse_args(arguments)
+    # Else PostgreSQL and Redis, in sessions of their own, would outlive us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     return finish(figures(measure(told.single, told.cluster)), told)
 
 
