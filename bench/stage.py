@@ -81,7 +81,7 @@ class Stage:
         """Return the seconds of CPU that each server has used so far."""
         return {name: cpu_of(process) for name, process in self.servers.items()}
 
-    def recorded(self, flow_run_id: str, number: int, *, deadline: float = 120) -> float:
+    def recorded(self, flow_run_id: str, number: int, *, deadline: float = 300) -> float:
         """Return after how many seconds Prefect has recorded so many task runs of a flow run.
 
         Raises:

@@ -15,6 +15,8 @@ from typing import Any, Self
 
 import psutil
 
+from deployments.processes import end_with_parent
+
 _EVERY = 0.2
 """Seconds between two looks at its memory."""
 _SAID = 2000
@@ -63,6 +65,7 @@ def measured(module: str, told: object, environment: Mapping[str, str]) -> Used:
             stdin=given,
             stdout=output,
             stderr=errors,
+            preexec_fn=end_with_parent,  # noqa: PLW1509 (one system call, which takes no lock)
         )
         with _Memory(process.pid) as memory:
             _, status, usage = os.wait4(process.pid, 0)

@@ -9,6 +9,7 @@ from celery import group
 
 from bench.sides.celery_app import POOL, app, sync
 from bench.sides.ends import begin, end
+from deployments.processes import end_with_parent
 
 _PATIENCE = 300.0
 
@@ -22,7 +23,11 @@ def run(window: int) -> dict[str, int]:
     options = ["--pool", POOL, "--concurrency", str(window), "--loglevel", "error"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     command = [sys.executable, "-m", "celery", "-A", "bench.sides.celery_app", "worker"]
-    with subprocess.Popen([*command, *options, *quiet], stdout=sys.stderr) as worker:  # noqa: S603
+    with subprocess.Popen(  # noqa: S603 (our own interpreter)
+        [*command, *options, *quiet],
+        stdout=sys.stderr,
+        preexec_fn=end_with_parent,  # noqa: PLW1509 (one system call, which takes no lock)
+    ) as worker:
         try:
             run_id, refs = asyncio.run(begin())
             tasks = group(sync.s(ref.id, ref.name, run_id) for ref in refs)
