@@ -7,6 +7,7 @@ most, the settings, the key.
 
 import asyncio
 import json
+import resource
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -88,6 +89,9 @@ def sync_in_threads() -> dict[str, int]:
 
 
 if __name__ == "__main__":
+    # Each loop has files of its own, and the usual limit is a thousand.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     outcomes = sync_in_threads()
     APILogWorker.drain_all(timeout=DRAIN)
     EventsWorker.drain_all(timeout=DRAIN)
