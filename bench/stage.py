@@ -23,7 +23,7 @@ from bench.posts import Posts, posting
 from bench.whole import cpu_of
 from demo.operated import OperatedProsody
 from demo.people import people
-from deployments.profile import client_environment
+from deployments.profile import Cluster, client_environment
 from deployments.temporary import temporary_server
 from lastword.importing import import_rows
 from lastword.rows import Row
@@ -99,13 +99,16 @@ class Stage:
 
 
 @contextmanager
-def stage(accounts: int, *, data: Path | None = None, nice: int = 0) -> Iterator[Stage]:
+def stage(
+    accounts: int, *, data: Path | None = None, nice: int = 0, cluster: Cluster | None = None
+) -> Iterator[Stage]:
     """Set the stage, with a Prefect server, and leave nothing of it behind.
 
     Args:
         accounts: how many.
         data: a directory for everybody's data; None: in memory, where the system has a place.
         nice: by how much Prefect's server stands back from all else (nice(2)).
+        cluster: where that keeps its data and messages; None: in a file and in itself.
     """
     keep_data_in(data)
     names = [person.name for person in people(accounts)]
@@ -119,7 +122,7 @@ def stage(accounts: int, *, data: Path | None = None, nice: int = 0) -> Iterator
             stack.enter_context(prosody)
         posts = stack.enter_context(posting(accounts, hosts=hosts, latency=LATENCY))
         with _started() as prefect:
-            api = stack.enter_context(temporary_server(home))
+            api = stack.enter_context(temporary_server(home, cluster))
         prefect[0].nice(nice)  # so soon that it has no thread yet that would keep its own
         servers = {"Prosody": chat[0], "hosts": psutil.Process(posts.pid), "Prefect": prefect[0]}
         environment = _environment(home, api, prosody, posts)
