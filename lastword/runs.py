@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from unicodedata import normalize
 
 from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy.orm import load_only
 from sqlmodel import col, select
 
 from lastword.errors import Defect, Gone, LastWordError, Transient
@@ -141,20 +143,25 @@ def _check_names(names: Sequence[str], known: Mapping[str, bool]) -> None:
         raise WrongChoice(f"paused: {', '.join(paused)}; `lastword accounts resume NAME` first")
 
 
+_LOOKED_AT: tuple[Any, ...] = (Account.source, Account.source_memory)
+
+
 async def expect(
     database: Database, sources: Mapping[str, Source], refs: Sequence[AccountRef]
 ) -> None:
     """Tell each source which of its accounts a run is over: some ask for many at once."""
-    if not refs:
-        return
     wanted = {ref.id for ref in refs}
-    # Of a shard's accounts only its range is read, not those of all the others.
-    within = col(Account.id).between(min(wanted), max(wanted))
+    if not wanted:
+        return
+    # Of a shard's rows, and of these what sources look at: whole rows are many times larger.
+    of_run = col(Account.id).between(min(wanted), max(wanted))
+    looked_at = load_only(*_LOOKED_AT, raiseload=True)
     async with database.session() as session:
         for kind, source in sources.items():
             if type(source).expect is not Source.expect:
-                of_kind = select(Account).where(col(Account.source).startswith(f"{kind}:"), within)
-                source.expect([it for it in await session.exec(of_kind) if it.id in wanted])
+                of_kind = col(Account.source).startswith(f"{kind}:")
+                rows = await session.exec(select(Account).where(of_run, of_kind).options(looked_at))
+                source.expect([it for it in rows if it.id in wanted])
 
 
 async def begin(

@@ -1,6 +1,7 @@
 """Recording, on real databases: one outcome per account and run, whatever happens meanwhile."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import cast
@@ -351,3 +352,20 @@ async def test_hundreds_record_at_once(database: Database) -> None:
             group.create_task(record(database, run_id, account, PUBLISHED, 0))
     ended = await runs.tally(database, run_id, len(crowd))
     assert ended.counts == {OutcomeKind.PUBLISHED: len(crowd)}
+
+
+async def test_sources_learn_what_they_need_of_the_accounts_of_a_run(database: Database) -> None:
+    class Curious(Broken):
+        learnt: tuple[tuple[str, object], ...] = ()
+
+        def expect(self, accounts: Sequence[Account]) -> None:
+            self.learnt = tuple((it.source, it.source_memory) for it in accounts)
+
+    crowd = [await add(database, f"p{place}", source_memory={"n": place}) for place in range(4)]
+    source = Curious(ValueError())
+    sources: dict[str, Source] = {"feed": source, "x": Broken(ValueError())}
+    await runs.expect(database, sources, [ref(crowd[2]), ref(crowd[0])])
+    assert sorted(source.learnt, key=str) == [
+        ("feed:https://a.example/feed", {"n": place}) for place in (0, 2)
+    ]
+    await runs.expect(database, sources, [])

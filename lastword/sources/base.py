@@ -53,7 +53,11 @@ class Source(ABC):
         return []
 
     def expect(self, accounts: Sequence[Account]) -> None:
-        """Learn which accounts of this kind a run is over, so that they can be asked together."""
+        """Learn which accounts of this kind a run is over, so that they can be asked together.
+
+        Args:
+            accounts: of each, only the source and its memory.
+        """
         del accounts
 
     @abstractmethod
