@@ -48,6 +48,8 @@ BROKEN_CHAT = (
 )
 _HERE = Path(__file__).parent
 _LOOK = 0.1
+END = 300.0
+"""Seconds for anything, on a machine that is busy with others."""
 _HURRIED = {
     "LASTWORD_HTTP_DEADLINE": "2",
     "LASTWORD_XMPP_DEADLINE": "4",
@@ -200,7 +202,7 @@ async def _up(scene: Stage) -> AsyncIterator[PrefectAPI]:
             start_new_session=True,
         )
     try:
-        async with asyncio.timeout(300):
+        async with asyncio.timeout(END):
             while b"is up" not in said.read_bytes():
                 assert process.returncode is None, said.read_text()
                 await asyncio.sleep(0.2)
@@ -243,13 +245,13 @@ async def _flow_run(api: PrefectAPI) -> str:
 
 
 async def _whole(api: PrefectAPI) -> State:
-    return await api.end(await _flow_run(api), deadline=180)
+    return await api.end(await _flow_run(api), deadline=END)
 
 
 async def _killed(api: PrefectAPI, scene: Stage, number: signal.Signals) -> None:
     """Run until accounts are under way, then kill the run as it can only be killed."""
     run = await _flow_run(api)
-    async with asyncio.timeout(180):
+    async with asyncio.timeout(END):
         while not any(it.name != "Running" for it in (await api.task_runs(run)).values()):
             await asyncio.sleep(0.1)
     (process,) = [
@@ -260,19 +262,19 @@ async def _killed(api: PrefectAPI, scene: Stage, number: signal.Signals) -> None
     (limit,) = [it for it in (home / "limits").read_text().splitlines() if "core file" in it]
     assert limit.split()[4:6] == ["0", "0"], limit
     process.send_signal(number)
-    await api.end(run, deadline=180)
+    await api.end(run, deadline=END)
 
 
 async def _locked(api: PrefectAPI, scene: Stage) -> State:
     """Run while another program holds the database for ever, from when accounts are chosen."""
     with closing(sqlite3.connect(scene.lastword.data_dir / "lastword.db", timeout=60)) as database:
         run = await _flow_run(api)
-        async with asyncio.timeout(180):
+        async with asyncio.timeout(END):
             while (await api.state(run)).type != "RUNNING":
                 await asyncio.sleep(0.05)
         database.isolation_level = None
         database.execute("BEGIN IMMEDIATE")
-        return await api.end(run, deadline=180)
+        return await api.end(run, deadline=END)
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-import logging
 import ssl
 import traceback
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from pydantic import SecretBytes, SecretStr
@@ -36,7 +36,9 @@ from tests.xmpp_peer import DOMAIN, JID, Peer, mechanisms
 
 CANARY = "cAnArY77ab"
 OPERATORS = {DOMAIN: {"component": f"c.{DOMAIN}", "secret": CANARY, "server": "127.0.0.1:9"}}
-LEAVES = (str, bytes, bytearray, int, float, bool, type(None), type, SecretStr, SecretBytes)
+LEAVES = (str, bytes, bytearray, int, float, type(None), type, SecretStr, SecretBytes)
+HOLDERS = ("builtins", "collections", "functools", "lastword", "models", "pydantic", "slixmpp")
+"""Where the classes are from that are walked through; those of asyncio lead everywhere."""
 
 
 @pytest.fixture
@@ -57,7 +59,8 @@ def _all_set(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def walk(start: object, place: str, seen: set[int]) -> Iterator[tuple[str, object]]:
     """Yield everything that is reached from an object by attributes and items, with its place."""
-    if id(start) in seen or isinstance(start, logging.Logger):
+    home = type(start).__module__.partition(".")[0]
+    if id(start) in seen or isinstance(start, ModuleType) or home not in HOLDERS:
         return
     seen.add(id(start))
     yield place, start
@@ -81,14 +84,12 @@ def walk(start: object, place: str, seen: set[int]) -> Iterator[tuple[str, objec
         yield from walk(value, name, seen)
 
 
-def assert_hidden(*starts: object, but: tuple[str, ...] = ()) -> None:
+def assert_hidden(*starts: object) -> None:
     """Assert that no plain text with the canary is reached, and no description shows it."""
     looked = 0
     for start in starts:
         for place, found in walk(start, type(start).__name__, set()):
             looked += 1
-            if any(word in place for word in but):
-                continue
             if isinstance(found, str | bytes | bytearray):
                 plain = found if isinstance(found, str) else bytes(found).decode("latin-1")
                 assert CANARY not in plain, place
@@ -152,7 +153,7 @@ async def component() -> AsyncIterator[Component]:
 
 
 async def test_acomponent(component: Component) -> None:
-    assert_hidden(component, but=(".loop",))
+    assert_hidden(component)
 
 
 async def test_a_client_in_session_and_its_error(
@@ -174,7 +175,7 @@ async def test_a_client_in_session_and_its_error(
             logins=asyncio.Semaphore(1),
             directory=Directory(),
         ) as client:
-            assert_hidden(client, but=(".loop",))
+            assert_hidden(client)
             raise KeyError("a defect of ours")  # noqa: TRY301 (what is looked at)
     except KeyError as error:
         told = traceback.TracebackException.from_exception(error, capture_locals=True)
@@ -196,5 +197,5 @@ async def test_an_error_while_logging_in(xmpp_server: StartServer, tls: ssl.SSLC
         await client.log_in(server.address, 10)
     told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     await client.drop()
-    assert_hidden(client, but=(".loop",))
+    assert_hidden(client)
     assert CANARY not in "".join(told.format())
