@@ -8,8 +8,8 @@ import sys
 
 if "prefect.engine" in sys.orig_argv:
     os.environ |= {
-        # What httpx says of sending a log line would be a line to send.
-        "PREFECT_LOGGING_EXTRA_LOGGERS": "lastword,slixmpp,sqlalchemy,aiosqlite,asyncpg,asyncio",
+        # Not httpx and asyncio, which would log how a log line is sent: they go to the console.
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "lastword,slixmpp,sqlalchemy,aiosqlite,asyncpg",
         "PREFECT_LOGGING_ROOT_LEVEL": "DEBUG",
         "PYTHONASYNCIODEBUG": "1",
     }
