@@ -111,6 +111,10 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
             assert await synced(api, unknown, 0) == set()
         assert processes_with(str(scene.directory)) == []
 
+        home = scene.lastword.data_dir
+        open_to_others = [it for it in (home, *home.rglob("*")) if it.stat().st_mode & 0o077]
+        # Prefect copies its UI, which is nobody's secret, as it is.
+        assert [it for it in open_to_others if home / "prefect" / "ui" not in it.parents] == []
         kept = contents(scene.directory)
         assert [file.name for file, data in kept.items() if key.encode() in data] == ["key"]
         gateway = scene.prosody.gateway["secret"].encode()
