@@ -111,10 +111,7 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
             assert await synced(api, unknown, 0) == set()
         assert processes_with(str(scene.directory)) == []
 
-        home = scene.lastword.data_dir
-        open_to_others = [it for it in (home, *home.rglob("*")) if it.stat().st_mode & 0o077]
-        # Prefect copies its UI, which is nobody's secret, as it is.
-        assert [it for it in open_to_others if home / "prefect" / "ui" not in it.parents] == []
+        assert open_to_others(scene.lastword.data_dir) == []
         kept = contents(scene.directory)
         assert [file.name for file, data in kept.items() if key.encode() in data] == ["key"]
         gateway = scene.prosody.gateway["secret"].encode()
@@ -150,6 +147,13 @@ async def from_another_web_page(port: int) -> int:
     async with httpx.AsyncClient(trust_env=False) as browser:
         url = f"http://127.0.0.1:{port}/api/flow_runs/filter"
         return (await browser.post(url, content=b'{"limit": 1}')).status_code
+
+
+def open_to_others(home: Path) -> list[Path]:
+    """Return what in a data directory others than its user may read, or enter."""
+    found = [it for it in (home, *home.rglob("*")) if it.stat().st_mode & 0o077]
+    # Prefect copies its UI, which is nobody's secret, as it is.
+    return [it for it in found if home / "prefect" / "ui" not in (it, *it.parents)]
 
 
 def contents(directory: Path) -> dict[Path, bytes]:
