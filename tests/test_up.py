@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import httpx
 import pytest
 from prefect.flows import Flow, load_flow_from_entrypoint
 
-from demo.people import people
+from demo.people import Person, people
 from demo.prefect_api import PrefectAPI
-from demo.stage import free_port, stage
+from demo.stage import Stage, free_port, stage
 from deployments.profile import api_at, server_environment
 from flows.sync_accounts import sync_accounts
 from flows.sync_shard import sync_shard
@@ -111,24 +112,29 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
             assert await synced(api, unknown, 0) == set()
         assert processes_with(str(scene.directory)) == []
 
-        assert open_to_others(scene.lastword.data_dir) == []
-        kept = contents(scene.directory)
-        assert [file.name for file, data in kept.items() if key.encode() in data] == ["key"]
-        gateway = scene.prosody.gateway["secret"].encode()
-        for canary in (TOKEN.encode(), gateway, b"not the password"):
-            assert [file for file, data in kept.items() if canary in data] == []
-        for name, password in scene.passwords.items():
-            assert [file for file, data in kept.items() if password.encode() in data] == []
-            # Our own tables know addresses and posts; Prefect's and the logs do not.
-            prefect = {file: data for file, data in kept.items() if "lastword.db" not in file.name}
-            jid = f"{name}@{scene.prosody.domain}".encode()
-            assert [file for file, data in prefect.items() if jid in data] == []
-        for person in crowd:
-            for post in person.posts:
-                forms = (post.text.encode(), json.dumps(post.text).strip('"').encode())
-                found = [file for file, data in prefect.items() if any(f in data for f in forms)]
-                assert found == []
-        assert any(b"sync alice" in data for data in prefect.values()), "looked in the wrong place"
+        check_files(scene, crowd, key)
+
+
+def check_files(scene: Stage, crowd: Sequence[Person], key: str) -> None:
+    """What a run leaves behind is for its user only, and nobody finds a secret or a post in it."""
+    assert open_to_others(scene.lastword.data_dir) == []
+    kept = contents(scene.directory)
+    assert [file.name for file, data in kept.items() if key.encode() in data] == ["key"]
+    gateway = scene.prosody.gateway["secret"].encode()
+    for canary in (TOKEN.encode(), gateway, b"not the password"):
+        assert [file for file, data in kept.items() if canary in data] == []
+    for name, password in scene.passwords.items():
+        assert [file for file, data in kept.items() if password.encode() in data] == []
+        # Our own tables know addresses and posts; Prefect's and the logs do not.
+        prefect = {file: data for file, data in kept.items() if "lastword.db" not in file.name}
+        jid = f"{name}@{scene.prosody.domain}".encode()
+        assert [file for file, data in prefect.items() if jid in data] == []
+    for person in crowd:
+        for post in person.posts:
+            forms = (post.text.encode(), json.dumps(post.text).strip('"').encode())
+            found = [file for file, data in prefect.items() if any(f in data for f in forms)]
+            assert found == []
+    assert any(b"sync alice" in data for data in prefect.values()), "looked in the wrong place"
 
 
 async def synced(api: PrefectAPI, flow_run: str, number: int) -> set[str]:
