@@ -79,7 +79,7 @@ BENCHES := sides logins operator silent_host hold
 PERFORMANCE := docs/performance
 SAVING := $(if $(NAME),$(SAVE),1)
 bench: $(VENV)/.installed
-	@scripts/install-debian prosody prosody-modules redis-server
+	@scripts/install-debian prosody prosody-modules redis-server postgresql
 	@for name in $(or $(NAME),$(BENCHES)); do \
 		$(BIN)/python -m bench.$$name $(if $(JSON),--json) \
 			$(if $(SAVING),--save $(PERFORMANCE)) $(ARGS) || failed=1; \

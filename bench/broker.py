@@ -33,6 +33,10 @@ from models.database import normalise
 
 CEILING = 1_400
 """`flows.granularity.IN_MEMORY`: that module imports Prefect, which reads its settings at once."""
+TRIES = 3
+"""Of a task run where each attempt but the last fails, as `tasks.sync_account` has it."""
+ROOM, MESSAGES = 10_000, 3
+"""Messages that a server keeps in memory, and those of a task run that is tried once."""
 START = 180.0
 QUIET = 45.0
 """Seconds without anything new after which nothing more is waited for."""
@@ -133,14 +137,15 @@ async def _recorded(api: str, flow_run: str, number: int) -> tuple[int, int, flo
 
 
 def measure(single: Sequence[int], cluster: Sequence[int]) -> list[Burst]:
-    """Have bursts of these sizes; that at the ceiling once more, with each task run retried."""
+    """Have bursts of these sizes; those that fit into memory once more, with all of it retried."""
     bursts = []
     for profile, sizes in (("single", single), ("cluster", cluster)):
         if not sizes:
             continue
         with _server(profile) as (api, redis):
             todo = [(number, 1) for number in sizes]
-            todo += [(CEILING, 3)] if CEILING in single and profile == "single" else []
+            if profile == "single":
+                todo += [(number, TRIES) for number in sizes if number * MESSAGES <= ROOM]
             bursts += [_burst(profile, api, redis, *what) for what in todo]
     return bursts
 
