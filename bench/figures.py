@@ -6,8 +6,8 @@ A bench gives its parser to `add_options`, makes `Figures`, and returns what `fi
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -122,7 +122,7 @@ class Figures:
         tables: figures and pictures.
         criteria: what must hold.
         notes: what one must know to read the figures right, in sentences.
-        command: measures again; empty: `make bench NAME=…`.
+        command: measures again; empty: the one that it was measured with.
         circumstances: where and when.
     """
 
@@ -194,6 +194,8 @@ def finish(figures: Figures, told: Namespace) -> int:
         figures: what was found.
         told: the arguments, with those of `add_options`.
     """
+    if not figures.command:
+        figures = replace(figures, command=_command(figures.name, sys.argv[1:]))
     if told.save:
         told.save.mkdir(parents=True, exist_ok=True)
         (told.save / f"{figures.name}.json").write_text(as_json(figures), encoding="utf-8")
@@ -202,6 +204,17 @@ def finish(figures: Figures, told: Namespace) -> int:
     else:
         _show(figures)
     return 1 if figures.troubles else 0
+
+
+def _command(name: str, arguments: Sequence[str]) -> str:
+    """Return what measures the same again."""
+    left, sizes = iter(arguments), []
+    for one in left:
+        if one == "--save":
+            next(left, None)
+        elif one != "--json" and not one.startswith("--save="):
+            sizes.append(one)
+    return f"make bench NAME={name}" + (f' ARGS="{" ".join(sizes)}"' if sizes else "")
 
 
 def _show(figures: Figures) -> None:

@@ -62,7 +62,7 @@ def page(found: Sequence[Figures]) -> str:
                 for place, plot in enumerate(table.plots)
             )
         lines += [*(f"- {note}" for note in it.notes), ""] if it.notes else []
-        lines.append(f"`{_command(it)}`, {_when(it, newest)}.")
+        lines.append(f"`{it.command}`, {_when(it, newest)}.")
     return "\n".join(lines) + "\n"
 
 
@@ -97,10 +97,6 @@ def _table(table: Table) -> Iterator[str]:
 def _anchor(it: Figures) -> str:
     """Return what a heading is linked by, as GitHub and GitLab make it."""
     return re.sub(r"[^\w\- ]", "", it.question.lower()).replace(" ", "-")
-
-
-def _command(it: Figures) -> str:
-    return it.command or f"make bench NAME={it.name}"
 
 
 def _when(it: Figures, newest: Circumstances) -> str:

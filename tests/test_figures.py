@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,14 +69,15 @@ def test_it_is_printed_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
         assert words in printed
 
 
-def test_saved_it_is_read_again_as_it_was(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_saved_it_is_read_again_as_it_was_with_its_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sys.argv", ["sides", "--rounds", "1", "--save", "docs", "--json"])
     figures = _figures(Criterion("of all", 1, 2, "s"))
     finish(figures, _told("--json", "--save", str(tmp_path / "new")))
     saved = (tmp_path / "new" / "sides.json").read_text("utf-8")
     assert capsys.readouterr().out == saved
-    assert load(saved) == figures
+    assert load(saved) == replace(figures, command='make bench NAME=sides ARGS="--rounds 1"')
     assert json.loads(saved)["criteria"][0]["held"] is True
     assert figures.circumstances.versions["prefect"]
 

@@ -28,6 +28,7 @@ _SIDES = Figures(
     ],
     criteria=[Criterion("flow to bare loop", 1.4, 1.6), Criterion("the other", 3, 2)],
     notes=["One thing to know."],
+    command="make bench NAME=sides",
 )
 _SCALE = Figures(
     name="scale",

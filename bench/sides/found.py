@@ -54,7 +54,7 @@ class Found:
             how=f"{self.accounts} accounts on a private Prosody, by PEP; their posts are on"
             f" {-(-self.accounts // A_HOST)} hosts that take {LATENCY * 1000:.0f} ms to answer"
             " over plain http; all on one machine. Whole processes, from start to end."
-            f" Medians of {self.rounds} turns; the two slowest ways have one.",
+            f" Turns of each way: {self.rounds}, of which medians are told; of the two slowest, 1.",
             tables=[self._sides(), self._runs()],
             criteria=self._criteria(),
             notes=[
