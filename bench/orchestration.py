@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--sizes", type=int, nargs="+", default=_SIZES, help="(default 100 800 3000)"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="of each way (default 3)")
+    parser.add_argument("--rounds", type=int, default=2, help="of each way (default 2)")
     parser.add_argument("--data", type=Path, help="where Prefect's server keeps its data")
     add_options(parser)
     told = parser.parse_args(arguments)
