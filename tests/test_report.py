@@ -1,6 +1,7 @@
 """The report: its facts on both databases, its page to people and to those who mean it no good."""
 
 import json
+import os
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -216,3 +217,16 @@ def test_the_command(ready: Lastword, tmp_path: Path) -> None:
     assert told["runs"] == []
     assert_refused(ready("report", str(tmp_path / "no" / "page.html")), "page.html", "No such file")
     assert_refused(ready("report", str(tmp_path)), "Is a directory")
+
+
+def test_a_page_that_others_were_let_read_stays_so(tmp_path: Path) -> None:
+    file = tmp_path / "index.html"
+    before = os.umask(0o077)
+    try:
+        replace_file(file, "first")
+        assert file.stat().st_mode & 0o777 == 0o600
+        file.chmod(0o644)
+        replace_file(file, "second")
+    finally:
+        os.umask(before)
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("second", 0o644)
