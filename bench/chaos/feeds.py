@@ -28,14 +28,12 @@ class Feeds:
 
     Attributes:
         people: by name.
-        asked: requests so far.
         connections: those that are open.
         deserted: set while there are none.
     """
 
     def __init__(self, people: Iterable[Someone], hosts: int) -> None:
         self.people = {person.name: person for person in people}
-        self.asked = 0
         self.connections: set[asyncio.Transport] = set()
         self.deserted = asyncio.Event()
         self._hosts = hosts + len(OF_HOST)
@@ -85,7 +83,6 @@ class _Connection(asyncio.Protocol):
         self._unread += data
         while b"\r\n\r\n" in self._unread:
             head, _, self._unread = self._unread.partition(b"\r\n\r\n")
-            self._feeds.asked += 1
             self._answer(head.decode("latin-1"))
 
     def _answer(self, head: str) -> None:

@@ -1,6 +1,5 @@
 """What chaos prints and remembers: what was done, when, and what was seen."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 from time import monotonic, time
 
@@ -29,7 +28,6 @@ class Diary:
 
     console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
     done: list[Done] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
     _began: float = field(default_factory=monotonic)
 
     def say(self, text: str, style: str = "") -> None:
@@ -40,7 +38,6 @@ class Diary:
     def happened(self, words: str, how: str, began: float) -> None:
         """Note something that went wrong on purpose, and print it."""
         self.done.append(Done(words, began, time()))
-        self.counts[words] += 1
         self.say(f"{words} ({how})", "yellow")
 
     @property
