@@ -2,10 +2,14 @@
 
 import base64
 import gzip
+import os
 import re
 import sqlite3
+import subprocess
+import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -28,17 +32,23 @@ class Canaries:
     """
 
     def __init__(self, words: Mapping[str, str]) -> None:
-        self._forms = {form: what for what, word in words.items() for form in _forms(word)}
-        self._any = re.compile(b"|".join(map(re.escape, self._forms)), re.IGNORECASE)
-        self._what = {form.lower(): what for form, what in self._forms.items()}
+        self._what = {form.lower(): what for what, word in words.items() for form in _forms(word)}
+        # Hundreds of words in many megabytes: grep looks for all of them at once.
+        self._patterns = tempfile.NamedTemporaryFile(prefix="lastword-canaries-")  # noqa: SIM115
+        self._patterns.write(b"\n".join(self._what) + b"\n")
+        self._patterns.flush()
 
     def found_in(self, data: bytes, deep: int = _DEEP) -> set[str]:
         """Return which are in some bytes, also where those are packed or in base64."""
-        found = {self._what[match[0].lower()] for match in self._any.finditer(data)}
-        if deep:
-            for inner in _inner(data):
-                found |= self.found_in(inner, deep - 1)
-        return found
+        seen = subprocess.run(
+            ["grep", "-aoiF", "-f", self._patterns.name],
+            input=b"\n".join(_unfolded(data, deep)),
+            stdout=subprocess.PIPE,
+            env={"LC_ALL": "C", "PATH": os.defpath},
+            check=False,
+        )
+        assert seen.returncode in (0, 1), "grep finds something, or nothing"
+        return {self._what[one.lower()] for one in seen.stdout.splitlines()}
 
     def found_below(self, directory: Path) -> dict[str, set[str]]:
         """Return in which files they are, by path; in databases also by table and column."""
@@ -52,9 +62,9 @@ class Canaries:
             if seen := self.found_in(data, 0 if file.name.startswith("core") else 1):
                 found[where] = seen
             if data.startswith(b"SQLite format 3"):
-                for column, value in _cells(file):
-                    if seen := self.found_in(value):
-                        found.setdefault(f"{where} {column}", set()).update(seen)
+                for column, values in _columns(file).items():
+                    if seen := self.found_in(b"\n".join(values)):
+                        found[f"{where} {column}"] = seen
         return found
 
 
@@ -72,6 +82,14 @@ def _forms(word: str) -> Iterator[bytes]:
             yield text[start : (before + len(plain)) * 8 // 6]
 
 
+def _unfolded(data: bytes, deep: int) -> Iterator[bytes]:
+    """Yield some bytes, and what is packed or encoded within them, and within that."""
+    yield data
+    if deep:
+        for inner in _inner(data):
+            yield from _unfolded(inner, deep - 1)
+
+
 def _inner(data: bytes) -> Iterator[bytes]:
     """Yield what is packed or encoded within."""
     for match, _ in zip(_PACKED.finditer(data), range(_MOST_PACKED), strict=False):
@@ -85,8 +103,9 @@ def _inner(data: bytes) -> Iterator[bytes]:
             yield base64.b64decode(text[: len(text) // 4 * 4])
 
 
-def _cells(file: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield every value of a database, with its table and column: pages of a file cut them up."""
+def _columns(file: Path) -> dict[str, list[bytes]]:
+    """Return every text of a database by table and column: pages of a file cut them up."""
+    found = defaultdict[str, list[bytes]](list)
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
         database.text_factory = bytes
         tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -95,13 +114,10 @@ def _cells(file: Path) -> Iterator[tuple[str, bytes]]:
             rows = database.execute(f'SELECT * FROM "{name}"')  # noqa: S608 (its own name)
             columns = [f"{name}.{column[0]}" for column in rows.description]
             for row in rows:
-                yield from _values(columns, row)
-
-
-def _values(columns: Iterable[str], row: Iterable[object]) -> Iterator[tuple[str, bytes]]:
-    for column, value in zip(columns, row, strict=True):
-        if isinstance(value, bytes):
-            yield column, value
+                for column, value in zip(columns, row, strict=True):
+                    if isinstance(value, bytes):
+                        found[column].append(value)
+    return found
 
 
 def check_search() -> None:

@@ -250,10 +250,11 @@ async def _whole(api: PrefectAPI) -> State:
 
 async def _killed(api: PrefectAPI, scene: Stage, number: signal.Signals) -> None:
     """Run until accounts are under way, then kill the run as it can only be killed."""
+    before = _done(scene)
     run = await _flow_run(api)
     async with asyncio.timeout(END):
-        while not any(it.name != "Running" for it in (await api.task_runs(run)).values()):
-            await asyncio.sleep(0.1)
+        while (done := _done(scene)) == before or not done[1]:
+            await asyncio.sleep(0.02)
     (process,) = [
         it for it in processes_of(scene.lastword.data_dir) if "prefect.engine" in it.cmdline()
     ]
@@ -263,6 +264,17 @@ async def _killed(api: PrefectAPI, scene: Stage, number: signal.Signals) -> None
     assert limit.split()[4:6] == ["0", "0"], limit
     process.send_signal(number)
     await api.end(run, deadline=END)
+
+
+def _done(scene: Stage) -> tuple[int, int]:
+    """Return the newest run, and how many accounts have their outcome in it."""
+    question = (
+        "SELECT id, (SELECT count(*) FROM account WHERE last_run_id = run.id) FROM run"
+        " ORDER BY id DESC LIMIT 1"
+    )
+    with closing(sqlite3.connect(scene.lastword.data_dir / "lastword.db", timeout=60)) as database:
+        found: tuple[int, int] = database.execute(question).fetchone() or (0, 0)
+    return found
 
 
 async def _locked(api: PrefectAPI, scene: Stage) -> State:
