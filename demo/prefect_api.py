@@ -13,6 +13,8 @@ FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 PAGE = 200
 EVERY = 0.3
 TRIES = 10
+PATIENCE = 120
+"""Seconds for one answer: a busy machine is slow, not wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class PrefectAPI:
     """One Prefect server. An async context manager."""
 
     def __init__(self, api: str) -> None:
-        self._http = httpx.AsyncClient(base_url=api, timeout=30, trust_env=False)
+        self._http = httpx.AsyncClient(base_url=api, timeout=PATIENCE, trust_env=False)
         self._client = str(uuid4())
 
     async def __aenter__(self) -> Self:
