@@ -129,6 +129,11 @@ class Result:
         object.__setattr__(self, "told", told)
 
     @property
+    def message(self) -> str:
+        """What it said at its end, in one line."""
+        return str(self.told.get("message") or self.errors.strip())
+
+    @property
     def counts(self) -> dict[str, int]:
         """Outcomes that there were, by kind."""
         counts: dict[str, int] = self.told.get("counts", {})

@@ -110,7 +110,7 @@ async def test_full(
             await check_seen(contact, crowd, scene.site)
             assert await records.troubles() == []
     by = "a tmpfs of 4 MiB" if how == "small disk" and is_mounted else "RLIMIT_FSIZE"
-    record_property("told", f"{by}: {first.output}{first.errors}; then {last.told['message']}")
+    record_property("told", f"{by}: {first.message}; then {last.message}")
 
 
 def _only_small_files() -> None:

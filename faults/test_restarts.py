@@ -87,7 +87,7 @@ async def test_postgresql(
             assert second.told["due"] == PEOPLE
             await check_seen(contact, crowd, scene.site)
             assert await records.troubles() == []
-    record_property("told", f"{first.output or first.errors}; then {second.told['message']}")
+    record_property("told", f"{first.message}; then {second.message}")
 
 
 async def test_prefects_server(
