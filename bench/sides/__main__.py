@@ -30,13 +30,16 @@ POOL = "threads"
 FEW = 0.05
 
 
-def measure(accounts: int, some: int, rounds: int, data: Path | None, nice: int) -> Found:
+def measure(
+    accounts: int, some: int, rounds: int, *, threads: int | None, data: Path | None, nice: int
+) -> Found:
     """Have all sides take their turns.
 
     Args:
         accounts: how many.
         some: accounts that are synced one after another.
         rounds: turns of each side, but for the two slowest, which have one.
+        threads: of Prefect's thread runner; None: as it comes.
         data: see `stage`.
         nice: see `stage`.
     """
@@ -58,7 +61,7 @@ def measure(accounts: int, some: int, rounds: int, data: Path | None, nice: int)
                     _note(found, name, sides.flow(changed=share, more=through))
                 found.connections[name].append(len(proxy.arrivals))
             _note(found, "operator", sides.flow("operator"))
-        _note(found, "thread runner", sides.thread_runner())
+        _note(found, "thread runner", sides.thread_runner(threads))
         _note(found, "one after another", sides.one_after_another(some))
     return found
 
@@ -83,11 +86,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--some", type=int, default=60, help="one after another (default 60)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each (default 3)")
     parser.add_argument("--data", type=Path, help="where everybody keeps their data")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="of Prefect's own runner (default: as it comes)"
+    )
     parser.add_argument("--nice", type=int, default=0, help="of Prefect's server (default 0)")
     add_options(parser)
     told = parser.parse_args(arguments)
     some = min(told.some, told.accounts)
-    found = measure(told.accounts, some, told.rounds, told.data, told.nice)
+    setting = {"data": told.data, "nice": told.nice}
+    found = measure(told.accounts, some, told.rounds, threads=told.threads or None, **setting)
     return finish(found.figures(), told)
 
 

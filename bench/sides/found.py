@@ -20,7 +20,7 @@ _SERVERS = ("Prosody", "Prefect", "Redis")
 _NOTES = (
     "It takes httpx and slixmpp as they come, a TLS context for each, and records nothing.",
     "The bare loop does our work without Prefect, in one asyncio program: the limit.",
-    "The thread runner is Prefect's own, with the same task and as many at once as our flow.",
+    "The thread runner is Prefect's own as it comes, with the same task, on a loop for each.",
     "Celery's worker is started for the run, as a process is for our flow.",
     "Its threads share one loop; tasks are acknowledged late, and results collected.",
     "CPU and memory are those of the process and what it starts.",

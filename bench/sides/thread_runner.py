@@ -25,7 +25,6 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from bench.sides.ends import begin, end
 from flows.run_here import DRAIN
-from flows.syncing import WINDOW
 from lastword.publishers import build_publishers
 from lastword.runs import AccountRef
 from lastword.secrets import Keyring
@@ -69,11 +68,7 @@ async def sync_alone(account: AccountRef, run_id: int, shared: Shared) -> State[
         return await sync_account.fn(account, run_id)
 
 
-@flow(
-    name="sync-accounts-in-threads",
-    task_runner=cast("TaskRunner[Any]", ThreadPoolTaskRunner(max_workers=WINDOW)),
-    persist_result=False,
-)
+@flow(name="sync-accounts-in-threads", persist_result=False)
 def sync_in_threads() -> dict[str, int]:
     """Choose, map, follow, close: what `sync_accounts` does, without what it tells people."""
     settings = Settings()
@@ -92,7 +87,9 @@ if __name__ == "__main__":
     # Each loop has files of its own, and the usual limit is a thousand.
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    outcomes = sync_in_threads()
+    # None: as many as there are task runs, which is how Prefect has it by itself.
+    runner = ThreadPoolTaskRunner[Any](max_workers=json.load(sys.stdin)["threads"])
+    outcomes = sync_in_threads.with_options(task_runner=cast("TaskRunner[Any]", runner))()
     APILogWorker.drain_all(timeout=DRAIN)
     EventsWorker.drain_all(timeout=DRAIN)
     sys.stdout.write(json.dumps({"outcomes": outcomes}))

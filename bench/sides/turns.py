@@ -82,9 +82,10 @@ class Sides:
         told = {"BENCH_REDIS": self._redis, "BENCH_POOL": pool, "BENCH_RETRIES": str(RETRIES)}
         return self._turn("celery", {"window": window}, more=told)
 
-    def thread_runner(self) -> Turn:
+    def thread_runner(self, threads: int | None) -> Turn:
+        """Run with so many threads at most; None: as Prefect has it by itself."""
         self._scene.change()
-        return self._turn("thread_runner", {})
+        return self._turn("thread_runner", {"threads": threads})
 
     def flow(
         self,
