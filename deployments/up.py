@@ -17,6 +17,7 @@ from deployments.server import (
     make_work_pool,
     wait_until_it_answers,
 )
+from flows.with_worker import VARIABLE
 
 START = 120.0
 """Seconds for Prefect's server to answer: it builds its database at the first start."""
@@ -110,7 +111,7 @@ async def _server(home: Path, logs: Path, prefect: profile.PrefectServer) -> Asy
 async def _worker(data_dir: Path, api: str) -> AsyncIterator[Child]:
     command = (sys.executable, "-m", "prefect", "worker", "start", "--type", "process")
     ours = ("--pool", profile.WORK_POOL, "--name", profile.worker_name(data_dir))
-    environment = profile.worker_environment(data_dir / "prefect", api)
+    environment = {**profile.worker_environment(data_dir / "prefect", api), VARIABLE: "1"}
     log = data_dir / "logs" / "worker.log"
     async with child("the worker", (*command, *ours), environment, log) as process:
         yield process

@@ -14,6 +14,7 @@ from flows.lifespan import shared_services
 from flows.quiet import calm_the_log
 from flows.syncing import WINDOW, sync_all
 from flows.telling import telling
+from flows.with_worker import end_with_worker
 from lastword.errors import Systemic
 from lastword.ping import Ping
 from lastword.runs import Which, WrongChoice
@@ -46,6 +47,7 @@ def sync_accounts(
         force: Publish even where nothing changed.
         dry_run: Do everything but publish, and record nothing.
     """
+    end_with_worker()
     calm_the_log()
     settle_heap()
     is_whole = which != "failed" and not accounts and not dry_run

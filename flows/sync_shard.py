@@ -12,6 +12,7 @@ from flows.heap import settle_heap
 from flows.lifespan import services_of_shard
 from flows.quiet import calm_the_log
 from flows.syncing import WINDOW, sync_all
+from flows.with_worker import end_with_worker
 from lastword.errors import Abandoned, Systemic
 from lastword.settings import Settings
 from lastword.shard_work import ShardUnderWay
@@ -31,6 +32,7 @@ def sync_shard(run_id: int, number: int) -> State[Any]:
         run_id: The run's number in Last Word's own tables.
         number: The shard's number in it.
     """
+    end_with_worker()
     calm_the_log()
     settle_heap()
     try:
