@@ -16,7 +16,7 @@
 #                            SAVE=1 puts them on the page              ARGS="--accounts 200"
 #   make shards          20,000 accounts in shards over two workers, of which some are killed
 #                        ARGS="--accounts 2000 --shard-size 200" for fewer
-#   make month           thirty days of 800 accounts: nobody lost, or tried or told of too often (an hour)
+#   make month           thirty days of 800 accounts: nobody lost, or tried or told of too often
 #   make chaos           5,000 accounts while everything dies and comes back: docs/chaos.md
 #                        SEED=7 to repeat one   SEEDS=1..10   ACCOUNTS=500   FAULTS=12   WORKERS=3
 #   make soak            1,000 runs in one process: does anything grow?   CYCLES=100   FLOWS=10
