@@ -65,8 +65,10 @@ def test_a_life(ready: Lastword, notified: socket.socket) -> None:
 
         other = ready("hold")
         assert (other.code, other.out) == (1, "")
-        assert other.err == (
-            "lastword: another holder is at work on this database: one is enough, end it first\n"
+        assert re.fullmatch(
+            r"lastword: another holder is at work on this database since .+ UTC"
+            rf" \(process {process.pid}\): one is enough, end it first\n",
+            other.err,
         )
 
         process.send_signal(signal.SIGTERM)

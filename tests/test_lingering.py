@@ -141,7 +141,7 @@ async def test_what_is_kept(sync: Run, user: Account, logins: list[str]) -> None
     assert 3500 < (until - now()).total_seconds() <= 3600
     memory = LINGERING.recall(user)
     assert memory
-    assert memory["id"] not in (user.session_memory or "")
+    assert memory["id"].get_secret_value() not in (user.session_memory or "")
     assert "Out for tea" not in (user.session_memory or "")
     other = Account(**user.model_dump() | {"id": 99})
     assert LINGERING.recall(other) is None, "it opens for the one account"

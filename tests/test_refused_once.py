@@ -169,7 +169,7 @@ async def test_killed_before_the_refusal_is_recorded(
 ) -> None:
     await world.add()
 
-    async def die(*_: object) -> None:
+    async def die(*_: object, **__: object) -> None:
         raise Killed
 
     for killed in (1, 2):
