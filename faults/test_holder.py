@@ -15,6 +15,7 @@ from faults.processes import check_none_left
 from faults.records import Records
 from faults.running import run
 from lastword import accounts
+from lastword.holder.heartbeat import DEAD, alive_since
 
 pytestmark = [pytest.mark.xdist_group("up"), pytest.mark.timeout(600)]
 
@@ -43,6 +44,10 @@ async def test_killed(
             await check_seen(contact, crowd, scene.site)
             service.kill()
 
+        # Until then a run takes it for alive.
+        async with asyncio.timeout(2 * DEAD.total_seconds()):
+            while await alive_since(records.database):
+                await asyncio.sleep(0.5)
         away = await run(scene.lastword, "--which", "all")
         # Half of the accounts are the operator's, and are well.
         assert away.counts == {"Unchanged": PEOPLE - len(held), "Failed": len(held)}
