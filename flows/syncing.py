@@ -1,11 +1,12 @@
 """The mapping of accounts, in one place: over task runs, each followed to its end."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from queue import SimpleQueue
 from typing import Any, cast
 
 from prefect import Task, unmapped
-from prefect.futures import PrefectFuture, as_completed
+from prefect.futures import PrefectFuture
 
 from flows.granularity import Granularity
 from flows.progress import Progress
@@ -19,6 +20,12 @@ from tasks.sync_batch import Batch, batches, sync_batch
 # A window, not the limit: a task run that waits for its retry holds its place in it. What must
 # be limited (logins, connections to a host) is limited where it happens.
 WINDOW = TURNS
+
+SLICE = 2 * WINDOW
+"""So many are mapped at once, and the next ones when half of them have ended: of ten thousand, each
+that waits would cost 40 KB of memory, and there are enough of them to fill the window."""
+
+Work = AccountRef | Batch
 
 
 def sync_all(
@@ -36,21 +43,36 @@ def sync_all(
     how: dict[str, Any] = {"force": unmapped(force), "dry_run": unmapped(dry_run)}
     seen: Counter[str] = Counter()
     with Progress(len(chosen.accounts)) as progress:
-        each: Sequence[AccountRef | Batch] = chosen.accounts
+        each: Sequence[Work] = chosen.accounts
         task: Task[..., Any] = sync_account
         if grain.accounts > 1:
             each, task = batches(chosen.accounts, grain.accounts), sync_batch
-        futures = task.with_options(retry_delay_seconds=[retry, 2 * retry]).map(
-            each, chosen.run_id, **how
-        )
-        work = dict(zip(futures, each, strict=True))
-        for future in as_completed(futures):
-            seen.update(_outcomes(future, work[future]))
+        task = task.with_options(retry_delay_seconds=[retry, 2 * retry])
+        for work, future in _mapped(task, each, chosen.run_id, how):
+            seen.update(_outcomes(future, work))
             progress.advance(seen)
     return seen
 
 
-def _outcomes(future: PrefectFuture[Any], work: AccountRef | Batch) -> Mapping[str, int]:
+def _mapped(
+    task: Task[..., Any], each: Sequence[Work], run_id: int | None, how: Mapping[str, Any]
+) -> Iterator[tuple[Work, PrefectFuture[Any]]]:
+    """Map a task over all of them, slice by slice; yield each with its future once it has ended."""
+    ended = SimpleQueue[tuple[Work, PrefectFuture[Any]]]()
+    slices = (each[start : start + SLICE] for start in range(0, len(each), SLICE))
+    under_way = 0
+    while True:
+        while under_way <= SLICE // 2 and (some := next(slices, None)):
+            for work, future in zip(some, task.map(some, run_id, **how), strict=True):
+                future.add_done_callback(lambda it, work=work: ended.put((work, it)))
+            under_way += len(some)
+        if not under_way:
+            return
+        yield ended.get()
+        under_way -= 1
+
+
+def _outcomes(future: PrefectFuture[Any], work: Work) -> Mapping[str, int]:
     """Return the accounts of a task run by outcome, or by the state that it ended in."""
     state = future.state
     if isinstance(work, Batch) and state.is_completed():
