@@ -11,7 +11,7 @@
 #   make payloads        2,000 hostile payloads through all sources into a real Prosody; SEED=n
 #   make check           lint, types, direction of imports
 #   make screenshots     the pictures of docs/images/, of the real UI; fails if it lacks a text
-#   make bench           all measurements that docs/performance.md is made of: 15 minutes
+#   make bench           measurements of docs/performance.md: those that take minutes each
 #   make bench NAME=logins   one of bench/, which changes no page      JSON=1 for its figures
 #                            SAVE=1 puts them on the page              ARGS="--accounts 200"
 #   make shards          20,000 accounts in shards over two workers, of which some are killed

@@ -23,9 +23,9 @@ _HEAD = """\
 # How fast it is
 
 Every figure and picture here comes from the command named beside it, which leaves its figures in
-[docs/performance/](performance) as JSON. `make bench` measures again and writes this page, in less
-than 15 minutes; where another command is named, it takes longer. Figures of one table are of one
-run on one machine: it is their ratios that count.
+[docs/performance/](performance) as JSON, and this page is made of them. `make bench` measures again
+what takes minutes. Figures of one table are of one run on one machine: it is their ratios that
+count.
 """
 
 

@@ -1,8 +1,10 @@
 """EventLoopTaskRunner against a real Prefect server: docs/event-loop-task-runner.md, held to it."""
 
 import asyncio
+import gc
 import pickle
 import threading
+from collections.abc import Iterator
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -25,7 +27,19 @@ from tests.fixtures_event_loop import (
     task,
 )
 
-pytestmark = [pytest.mark.usefixtures("runner_log"), pytest.mark.xdist_group("prefect")]
+pytestmark = [
+    pytest.mark.usefixtures("runner_log"),
+    pytest.mark.xdist_group("prefect"),
+    # Prefect's client leaves sockets to the garbage collector in async flows, with any runner.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tidy() -> Iterator[None]:
+    """Have it collected here, not in a test of something else, which would be told of it."""
+    yield
+    gc.collect()
 
 
 async def test_an_async_flow_awaits_its_futures() -> None:
