@@ -181,7 +181,7 @@ def figures(bursts: Sequence[Burst]) -> Figures:
         criteria=criteria,
         notes=[
             (
-                "Each task run sends three messages, and two more for each retry; in memory there"
+                "Each task run sends two messages, and two more for each retry; in memory there"
                 " is room for 10,000. Where each is tried three times, that is room for 1,428,"
                 f" whatever the machine; a run keeps to {CEILING:,}."
             ),

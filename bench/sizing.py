@@ -17,7 +17,7 @@ SIZES = (800, 10_000, 100_000, 1_000_000)
 INTERVAL = 1_800.0
 """Seconds from run to run."""
 RUNS_A_DAY = 48
-MESSAGES = 3
+MESSAGES = 2
 """That a task run sends, as long as it is not retried."""
 SHARED = 100
 """Accounts that share a task run."""

@@ -100,14 +100,13 @@ class Stage:
 
 @contextmanager
 def stage(
-    accounts: int, *, data: Path | None = None, nice: int = 0, cluster: Cluster | None = None
+    accounts: int, *, data: Path | None = None, cluster: Cluster | None = None
 ) -> Iterator[Stage]:
     """Set the stage, with a Prefect server, and leave nothing of it behind.
 
     Args:
         accounts: how many.
         data: a directory for everybody's data; None: in memory, where the system has a place.
-        nice: by how much Prefect's server stands back from all else (nice(2)).
         cluster: where that keeps its data and messages; None: in a file and in itself.
     """
     keep_data_in(data)
@@ -123,7 +122,6 @@ def stage(
         posts = stack.enter_context(posting(accounts, hosts=hosts, latency=LATENCY))
         with _started() as prefect:
             api = stack.enter_context(temporary_server(home, cluster))
-        prefect[0].nice(nice)  # so soon that it has no thread yet that would keep its own
         servers = {"Prosody": chat[0], "hosts": psutil.Process(posts.pid), "Prefect": prefect[0]}
         environment = _environment(home, api, prosody, posts)
         scene = Stage(names, passwords, home, posts, prosody, servers, environment)

@@ -14,6 +14,8 @@ import psutil
 PATIENCE = 15.0
 """Seconds between asking a process to end and ending it."""
 
+_BACK = 5
+"""Steps of niceness: a third of the weight of others."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None)
@@ -42,9 +44,35 @@ def end_with_parent() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
+def stand_back() -> None:
+    """Let others go first where processors are scarce, for good (nice(2)); for a process's start.
+
+    Linux may weigh sessions instead of processes (sched(7), autogroup): then the session's weight
+    counts, and this is to be called in a session of its own.
+    """
+    os.nice(_BACK)
+    with suppress(OSError):
+        group = os.open("/proc/self/autogroup", os.O_WRONLY)
+        try:
+            os.write(group, str(_BACK).encode("ascii"))
+        finally:
+            os.close(group)
+
+
+def end_with_parent_and_stand_back() -> None:
+    """Do both, at a process's start."""
+    end_with_parent()
+    stand_back()
+
+
 @asynccontextmanager
 async def child(
-    name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
+    name: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    *,
+    stands_back: bool = False,
 ) -> AsyncIterator[Child]:
     """Run a command for the length of the block, then end it and all it started.
 
@@ -53,6 +81,7 @@ async def child(
         command: program and arguments.
         environment: variables beside those of this process.
         log: file that its output is appended to.
+        stands_back: see `stand_back`.
     """
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
@@ -63,7 +92,7 @@ async def child(
             stderr=output,
             # Ctrl-C in a terminal goes to the whole foreground group: only we act on it, in order.
             start_new_session=True,
-            preexec_fn=end_with_parent,
+            preexec_fn=end_with_parent_and_stand_back if stands_back else end_with_parent,
         )
     try:
         yield Child(name, process, log)

@@ -9,7 +9,7 @@ from pathlib import Path
 from socket import create_server
 
 from deployments import profile
-from deployments.processes import PATIENCE, end_with_parent
+from deployments.processes import PATIENCE, end_with_parent_and_stand_back
 
 HOST = "127.0.0.1"
 
@@ -40,7 +40,7 @@ def temporary_server(data_dir: Path, cluster: profile.Cluster | None = None) -> 
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=end_with_parent,  # noqa: PLW1509 (one system call, which takes no lock)
+            preexec_fn=end_with_parent_and_stand_back,  # noqa: PLW1509 (system calls, no lock)
         )
     try:
         yield api

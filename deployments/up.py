@@ -103,6 +103,7 @@ async def _server(home: Path, logs: Path, prefect: profile.PrefectServer) -> Asy
         (*command, "--port", str(prefect.port)),
         environment,
         logs / "server.log",
+        stands_back=True,  # it keeps the books: those who set statuses need not wait for it
     ) as process:
         yield process
 

@@ -116,7 +116,7 @@ class EventLoopTaskRunner(TaskRunner[Any]):
             "dependencies": dependencies,
         }
         work: Callable[[], Awaitable[Any]] = (
-            partial(run_task_async, **call)
+            partial(_run_on_loop, call)
             if task.isasync
             else partial(loop.in_thread, partial(_run_in_thread, call))
         )
@@ -209,6 +209,18 @@ class EventLoopTaskRunner(TaskRunner[Any]):
                 if context and context.task_runner is self:
                     self._flow_run = context.flow_run
             return self._loop
+
+
+async def _run_on_loop(call: dict[str, Any]) -> State[Any]:
+    # The engine would make it in the same way, but tell Prefect's server that it is Pending, which
+    # it is for no longer than that takes: a third of all that the server hears of a task run.
+    task_run = await call["task"].create_local_run(
+        id=call["task_run_id"],
+        parameters=call["parameters"],
+        wait_for=call["wait_for"],
+        extra_task_inputs=call["dependencies"],
+    )
+    return cast("State[Any]", await run_task_async(**call, task_run=task_run))
 
 
 def _run_in_thread(call: dict[str, Any], cancel: threading.Event) -> State[Any]:

@@ -1,6 +1,6 @@
 """How many accounts share a task run: each has its own, as long as Prefect can record them all.
 
-Each task run sends three messages, and two more for each retry. A server that keeps them in memory
+Each task run sends two messages, and two more for each retry. A server that keeps them in memory
 has room for 10,000, and drops what comes beyond, without a word to the flow: the UI then shows task
 runs that never end. See docs/decisions/0014-task-runs-that-are-shared.md.
 """
@@ -15,8 +15,8 @@ from lastword import cause_store
 from models.database import Database
 
 IN_MEMORY = 1_400
-"""Task runs in one run at most, where Prefect's server keeps its messages in memory: seven
-messages each, where each is tried three times."""
+"""Task runs in one run at most, where Prefect's server keeps its messages in memory: six messages
+each, where each is tried three times, and room for what else it hears of."""
 BATCH = 100
 """Accounts that share a task run, at least, where they share any."""
 _MEMORY = "prefect.server.utilities.messaging.memory"

@@ -1,8 +1,9 @@
 """How far a run is: an artifact in Prefect's UI, and a listener in the process that runs it."""
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from time import monotonic
 from types import TracebackType
 from typing import Self, cast
@@ -31,18 +32,23 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 class Progress:
-    """The progress of one run over `total` accounts; a context manager."""
+    """The progress of one run over `total` accounts; a context manager.
+
+    Prefect is told in a thread of its own: it answers late when it has much to record, and nobody
+    waits for that but the end of the block.
+    """
 
     def __init__(self, total: int) -> None:
         self._total = total
-        self._done = 0
+        self._done = self._told = 0
         self._artifact: UUID | None = None
         self._told_at = 0.0
+        self._teller = ThreadPoolExecutor(1, "progress")
+        self._telling: Future[None] | None = None
 
     def __enter__(self) -> Self:
         if self._total:
-            self._artifact = _begin()
-        self._told_at = monotonic()
+            self._tell()
         return self
 
     def advance(self, seen: Mapping[str, int]) -> None:
@@ -54,7 +60,9 @@ class Progress:
         self._done = sum(seen.values())
         if listener := _listener.get():
             listener(self._total, seen)
-        if monotonic() - self._told_at >= EVERY:
+        if self._done == self._total or (
+            monotonic() - self._told_at >= EVERY and self._telling and self._telling.done()
+        ):
             self._tell()
 
     def __exit__(
@@ -63,24 +71,25 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is None:
+        if kind is None and self._told != self._done:
             self._tell()
+        self._teller.shutdown(wait=kind is None, cancel_futures=kind is not None)
 
     def _tell(self) -> None:
-        if self._artifact is None:
-            return
-        self._told_at = monotonic()
+        self._told, self._told_at = self._done, monotonic()
+        share = 100 * self._done / self._total
+        self._telling = self._teller.submit(copy_context().run, self._update, share)
+
+    def _update(self, share: float) -> None:
+        """Make the artifact, or move it."""
         try:
-            update_progress_artifact(self._artifact, progress=100 * self._done / self._total)
+            if self._artifact:
+                update_progress_artifact(self._artifact, progress=share)
+                return
+            found = create_progress_artifact(
+                share, key="sync-progress", description="Accounts done"
+            )
+            # The function is also a coroutine function; in a sync context it returns the id.
+            self._artifact = cast("UUID", found)
         except Exception:  # noqa: BLE001 (Prefect is the view: its trouble must not cost the run)
             get_run_logger().warning("Prefect's API took no news of the progress")
-
-
-def _begin() -> UUID | None:
-    try:
-        found = create_progress_artifact(0.0, key="sync-progress", description="Accounts done")
-    except Exception:  # noqa: BLE001 (as above)
-        get_run_logger().warning("Prefect's API took no progress artifact")
-        return None
-    # The function is also a coroutine function; in a sync flow it returns the id.
-    return cast("UUID", found)

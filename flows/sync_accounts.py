@@ -11,6 +11,7 @@ from flows.event_loop_task_runner import EventLoopTaskRunner
 from flows.granularity import granularity
 from flows.heap import settle_heap
 from flows.lifespan import shared_services
+from flows.progress import Progress
 from flows.quiet import calm_the_log
 from flows.syncing import WINDOW, sync_all
 from flows.telling import telling
@@ -76,13 +77,13 @@ def _sync(
     if grain.why:
         get_run_logger().warning(grain.why)
     seen: dict[str, int] | None = None
-    if chosen.shards:
-        cast("None", follow_shards.submit(chosen).result())
-    else:
-        seen = dict(sync_all(chosen, grain, force=force, dry_run=dry_run))
-
-    report = report_run.submit(chosen, seen, monotonic() - began, grain.why)
-    judged = cast("Verdict", report.result())
+    with Progress(len(chosen.accounts)) as progress:
+        if chosen.shards:
+            cast("None", follow_shards.submit(chosen).result())
+        else:
+            seen = dict(sync_all(chosen, grain, progress, force=force, dry_run=dry_run))
+        report = report_run.submit(chosen, seen, monotonic() - began, grain.why)
+        judged = cast("Verdict", report.result())
     if judged.state == "Failed":
         ping.failed(judged.message)
         return Failed(message=judged.message)

@@ -10,6 +10,7 @@ from flows.event_loop_task_runner import EventLoopTaskRunner
 from flows.granularity import granularity
 from flows.heap import settle_heap
 from flows.lifespan import services_of_shard
+from flows.progress import Progress
 from flows.quiet import calm_the_log
 from flows.syncing import WINDOW, sync_all
 from flows.with_worker import end_with_worker
@@ -39,8 +40,10 @@ def sync_shard(run_id: int, number: int) -> State[Any]:
         parent = runtime.flow_run.parent_flow_run_id
         taken = cast("Taken", take_shard.submit(run_id, number, parent).result())
         grain = granularity(taken.of, Settings().task_runs)
-        seen = sync_all(taken.chosen, grain, force=taken.force)
-        return Completed(message=close_shard.submit(taken, dict(seen)).result())
+        with Progress(len(taken.chosen.accounts)) as progress:
+            seen = sync_all(taken.chosen, grain, progress, force=taken.force)
+            message = close_shard.submit(taken, dict(seen)).result()
+        return Completed(message=message)
     except Abandoned as error:
         return Cancelled(message=str(error))
     except (ShardUnderWay, Systemic, DatabaseTrouble) as error:

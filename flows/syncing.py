@@ -29,28 +29,33 @@ Work = AccountRef | Batch
 
 
 def sync_all(
-    chosen: Chosen, grain: Granularity, *, force: bool, dry_run: bool = False
+    chosen: Chosen,
+    grain: Granularity,
+    progress: Progress,
+    *,
+    force: bool,
+    dry_run: bool = False,
 ) -> Counter[str]:
     """Sync the chosen accounts; return how many ended by the name of their final state.
 
     Args:
         chosen: the run and its accounts.
         grain: how many of them share a task run.
+        progress: told of each account that is done.
         force: publish even where nothing changed.
         dry_run: do everything but publish.
     """
     retry = Settings().retry_seconds
     how: dict[str, Any] = {"force": unmapped(force), "dry_run": unmapped(dry_run)}
     seen: Counter[str] = Counter()
-    with Progress(len(chosen.accounts)) as progress:
-        each: Sequence[Work] = chosen.accounts
-        task: Task[..., Any] = sync_account
-        if grain.accounts > 1:
-            each, task = batches(chosen.accounts, grain.accounts), sync_batch
-        task = task.with_options(retry_delay_seconds=[retry, 2 * retry])
-        for work, future in _mapped(task, each, chosen.run_id, how):
-            seen.update(_outcomes(future, work))
-            progress.advance(seen)
+    each: Sequence[Work] = chosen.accounts
+    task: Task[..., Any] = sync_account
+    if grain.accounts > 1:
+        each, task = batches(chosen.accounts, grain.accounts), sync_batch
+    task = task.with_options(retry_delay_seconds=[retry, 2 * retry])
+    for work, future in _mapped(task, each, chosen.run_id, how):
+        seen.update(_outcomes(future, work))
+        progress.advance(seen)
     return seen
 
 

@@ -42,3 +42,11 @@ async def test_output_and_environment(tmp_path: Path) -> None:
     async with child("a child", (sys.executable, "-c", script), {"WORD": "said"}, log) as running:
         await running.process.wait()
     assert log.read_text() == "said\n"
+
+
+async def test_one_that_stands_back_gives_way_to_others(tmp_path: Path) -> None:
+    log = tmp_path / "child.log"
+    command = (sys.executable, "-c", "import os; print(os.nice(0))")
+    async with child("a child", command, {}, log, stands_back=True) as running:
+        await running.process.wait()
+    assert int(log.read_text()) > os.nice(0)

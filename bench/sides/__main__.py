@@ -31,7 +31,7 @@ FEW = 0.05
 
 
 def measure(
-    accounts: int, some: int, rounds: int, *, threads: int | None, data: Path | None, nice: int
+    accounts: int, some: int, rounds: int, *, threads: int | None, data: Path | None
 ) -> Found:
     """Have all sides take their turns.
 
@@ -41,10 +41,9 @@ def measure(
         rounds: turns of each side, but for the two slowest, which have one.
         threads: of Prefect's thread runner; None: as it comes.
         data: see `stage`.
-        nice: see `stage`.
     """
     found = Found(accounts, some, rounds)
-    with redis_server() as (redis, process), stage(accounts, data=data, nice=nice) as scene:
+    with redis_server() as (redis, process), stage(accounts, data=data) as scene:
         scene.servers["Redis"] = process
         sides = Sides(scene, redis)
         # Everybody's first login is another thing.
@@ -89,12 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--threads", type=int, default=0, help="of Prefect's own runner (default: as it comes)"
     )
-    parser.add_argument("--nice", type=int, default=0, help="of Prefect's server (default 0)")
     add_options(parser)
     told = parser.parse_args(arguments)
     some = min(told.some, told.accounts)
-    setting = {"data": told.data, "nice": told.nice}
-    found = measure(told.accounts, some, told.rounds, threads=told.threads or None, **setting)
+    found = measure(told.accounts, some, told.rounds, threads=told.threads or None, data=told.data)
     return finish(found.figures(), told)
 
 
