@@ -75,7 +75,7 @@ screenshots: $(VENV)/.installed
 	@$(BIN)/python -m demo.screenshots docs/images
 
 # What answers within minutes. Others may be on the page, too: each tells the command it came of.
-BENCHES := sides orchestration start logins operator silent_host hold
+BENCHES := sides distant orchestration start logins operator silent_host hold
 PERFORMANCE := docs/performance
 SAVING := $(if $(NAME),$(SAVE),1)
 bench: $(VENV)/.installed

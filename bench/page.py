@@ -17,7 +17,7 @@ from bench.sizing import with_sizes
 
 ROOT = Path(__file__).parent.parent
 SAVED = "performance"
-_FIRST = ("sides", "orchestration", "scale", "shards", "broker")
+_FIRST = ("sides", "distant", "orchestration", "scale", "shards", "broker")
 """Benches that come first; the others follow by name."""
 _HEAD = """\
 # How fast it is

@@ -1,10 +1,13 @@
 """A TCP proxy on loopback that can be cut, as networks are, and that counts who comes."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from time import monotonic
 from types import TracebackType
 from typing import Self
+
+from anyio.from_thread import start_blocking_portal
 
 
 class Proxy:
@@ -83,3 +86,17 @@ class Proxy:
         finally:
             self._writers.discard(writer)
             writer.transport.abort()
+
+
+@contextmanager
+def proxy_beside(target: tuple[str, int], delay: float = 0) -> Iterator[Proxy]:
+    """Forward to an address for the length of the block, in a thread of its own.
+
+    Args:
+        target: host and port.
+        delay: see `Proxy`.
+    """
+    proxy = Proxy(target)
+    proxy.delay = delay
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(proxy):
+        yield proxy

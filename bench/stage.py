@@ -20,6 +20,7 @@ import psutil
 
 from bench.memory import keep_data_in
 from bench.posts import Posts, posting
+from bench.proxy import proxy_beside
 from bench.whole import cpu_of
 from demo.operated import OperatedProsody
 from demo.people import people
@@ -57,6 +58,7 @@ class Stage:
         directory: of all data.
         posts: where they write.
         prosody: where they chat.
+        chat: host and port where users reach it.
         servers: processes that all sides share, by name.
         environment: variables that every side has.
     """
@@ -66,6 +68,7 @@ class Stage:
     directory: Path
     posts: Posts
     prosody: BenchProsody
+    chat: tuple[str, int]
     servers: dict[str, psutil.Process]
     environment: Mapping[str, str]
 
@@ -100,14 +103,19 @@ class Stage:
 
 @contextmanager
 def stage(
-    accounts: int, *, data: Path | None = None, cluster: Cluster | None = None
+    accounts: int,
+    *,
+    data: Path | None = None,
+    cluster: Cluster | None = None,
+    distance: float = 0,
 ) -> Iterator[Stage]:
     """Set the stage, with a Prefect server, and leave nothing of it behind.
 
     Args:
         accounts: how many.
         data: a directory for everybody's data; None: in memory, where the system has a place.
-        cluster: where that keeps its data and messages; None: in a file and in itself.
+        cluster: where Prefect's server keeps its data and messages; None: in a file and in itself.
+        distance: seconds that users' packets are on their way to the chat server and back.
     """
     keep_data_in(data)
     names = [person.name for person in people(accounts)]
@@ -123,8 +131,11 @@ def stage(
         with _started() as prefect:
             api = stack.enter_context(temporary_server(home, cluster))
         servers = {"Prosody": chat[0], "hosts": psutil.Process(posts.pid), "Prefect": prefect[0]}
-        environment = _environment(home, api, prosody, posts)
-        scene = Stage(names, passwords, home, posts, prosody, servers, environment)
+        chat_at = prosody.address
+        if distance:
+            chat_at = stack.enter_context(proxy_beside(chat_at, distance / 2)).address
+        environment = _environment(home, api, prosody, chat_at, posts)
+        scene = Stage(names, passwords, home, posts, prosody, chat_at, servers, environment)
         for publisher in PUBLISHERS:
             asyncio.run(_add_accounts(scene, publisher))
         _wait_until_it_answers(api)
@@ -140,7 +151,9 @@ def _started() -> Iterator[list[psutil.Process]]:
     found += (it for it in psutil.Process().children() if it.pid not in before)
 
 
-def _environment(home: Path, api: str, prosody: BenchProsody, posts: Posts) -> dict[str, str]:
+def _environment(
+    home: Path, api: str, prosody: BenchProsody, chat: tuple[str, int], posts: Posts
+) -> dict[str, str]:
     """Return what every process needs to find everything; all else is as it is by default."""
     inherited = {
         name: value
@@ -155,7 +168,7 @@ def _environment(home: Path, api: str, prosody: BenchProsody, posts: Posts) -> d
         "LASTWORD_KEY_FILE": str(home / "key"),
         "LASTWORD_ALLOW_HOSTS": json.dumps(posts.allow_hosts),
         "LASTWORD_CA_FILE": str(prosody.ca_file),
-        "LASTWORD_XMPP_SERVERS": json.dumps({DOMAIN: f"{prosody.host}:{prosody.port}"}),
+        "LASTWORD_XMPP_SERVERS": json.dumps({DOMAIN: f"{chat[0]}:{chat[1]}"}),
         "LASTWORD_OPERATORS": json.dumps({DOMAIN: prosody.gateway}),
     }
 

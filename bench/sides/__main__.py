@@ -10,15 +10,13 @@ none, and by `operator`. Exit code 1 where it does not hold what was promised.
 import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from anyio.from_thread import start_blocking_portal
 from rich.console import Console
 
 from bench.figures import add_options, finish
-from bench.proxy import Proxy
+from bench.proxy import proxy_beside
 from bench.redis import redis_server
 from bench.sides.found import Found
 from bench.sides.turns import Sides, Turn
@@ -54,7 +52,7 @@ def measure(
             _note(found, "flow", sides.flow())
             _note(found, "Celery", sides.celery(POOL, WINDOW))
             for name, share in (("few", FEW), ("none", 0.0)):
-                with _counting(scene.prosody.address) as proxy:
+                with proxy_beside(scene.prosody.address) as proxy:
                     at = f"{proxy.address[0]}:{proxy.address[1]}"
                     through = {"LASTWORD_XMPP_SERVERS": json.dumps({DOMAIN: at})}
                     _note(found, name, sides.flow(changed=share, more=through))
@@ -69,13 +67,6 @@ def _note(found: Found, name: str, turn: Turn) -> None:
     found.turns[name].append(turn)
     said = f"{name}: {turn.seconds:.1f} s, {turn.cpu:.1f} s of CPU, {turn.memory:.0f} MB"
     Console(stderr=True, highlight=False).print(said, style="dim")
-
-
-@contextmanager
-def _counting(target: tuple[str, int]) -> Iterator[Proxy]:
-    """Forward to an address, on an event loop in a thread of its own."""
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(Proxy(target)) as it:
-        yield it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

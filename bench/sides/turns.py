@@ -68,7 +68,7 @@ class Sides:
             }
             for name in scene.names[:number]
         ]
-        server = {"address": scene.prosody.address, "ca_file": str(scene.prosody.ca_file)}
+        server = {"address": scene.chat, "ca_file": str(scene.prosody.ca_file)}
         scene.change()
         return self._turn("one_after_another", {"people": people, **server}, people=number)
 
