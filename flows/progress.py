@@ -1,7 +1,7 @@
 """How far a run is: an artifact in Prefect's UI, and a listener in the process that runs it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from time import monotonic
@@ -14,6 +14,8 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 EVERY = 1.0
 """Seconds between two updates of the artifact: each is a call to Prefect's API."""
+PATIENCE = 10.0
+"""Seconds that a run waits, at its end, for Prefect to take the last one."""
 
 Listener = Callable[[int, Mapping[str, int]], None]
 """Called with the number of accounts and the finished ones by outcome."""
@@ -73,7 +75,9 @@ class Progress:
     ) -> None:
         if kind is None and self._told != self._done:
             self._tell()
-        self._teller.shutdown(wait=kind is None, cancel_futures=kind is not None)
+        if kind is None and self._telling:
+            wait([self._telling], PATIENCE)
+        self._teller.shutdown(wait=False, cancel_futures=True)
 
     def _tell(self) -> None:
         self._told, self._told_at = self._done, monotonic()

@@ -94,9 +94,13 @@ def _by_host(
         if one.host and concerns(one):
             found[one.host].append(one)
     for host, met in found.items():
-        served = sum(one.in_run and one.was_served_by(host) for one in facts.standings)
-        if len(met) > served and _are_many(met, facts):
+        # In this order: of thousands of servers few have that many, and all accounts are counted.
+        if _are_many(met, facts) and len(met) > _served(facts, host):
             yield host, met
+
+
+def _served(facts: Facts, host: str) -> int:
+    return sum(one.in_run and one.was_served_by(host) for one in facts.standings)
 
 
 def _down(facts: Facts) -> Iterator[Sighting]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sqlalchemy import ColumnElement, Float, func
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import case, col, delete
+from sqlmodel import and_, case, col, delete
 
 from models import HostTurn
 from models.database import Database
@@ -17,6 +17,8 @@ from models.database import Database
 BLOCK = 0.5
 """Seconds' worth of turns that one process takes at a time, at most: for so long others wait."""
 FORGET = 86_400.0
+FARTHEST = 300.0
+"""Seconds that a host's turns are given out ahead, at most: beyond, a clock was wrong."""
 
 
 class Turns:
@@ -50,7 +52,8 @@ class Turns:
         """
         now, span = _now(self._database.is_sqlite), number / self.rate
         insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
-        free_at = case((col(HostTurn.free_at) > now, col(HostTurn.free_at)), else_=now)
+        known = col(HostTurn.free_at)
+        free_at = case((and_(known > now, known < now + FARTHEST), known), else_=now)
         taken = (
             insert(HostTurn)
             .values(host=host, free_at=now + span)

@@ -181,7 +181,8 @@ class Course:
                 flow_run_id = await self.flow_runs.start(shard.number, attempt)
             except Exception:
                 sent = await self._again(shard)
-                await self._set(sent, state=ShardState.WAITING, attempts=shard.attempts)
+                if sent.state is ShardState.SENT:  # else its process has begun all the same
+                    await self._set(sent, state=ShardState.WAITING, attempts=shard.attempts)
                 raise
             async with self.database.writing() as session:
                 row = await session.get_one(Shard, (shard.run_id, shard.number))

@@ -35,7 +35,7 @@ SESSIONS = 16
 """At once; the others wait."""
 POOL_SECONDS = 60
 """How long a session waits for a free connection."""
-_LOCKS = 4
+_LOCKS = 5
 """Connections beside them, for locks that are held long."""
 
 

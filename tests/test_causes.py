@@ -170,6 +170,22 @@ def test_where_all_are_few_half_of_them_are_many(clock: Clock) -> None:
     assert clock.told[0][0] == BEGIN
 
 
+def test_thousands_of_servers_that_are_down_are_counted_once(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def was_served_by(_: Standing, host: str) -> bool:
+        asked.append(host)
+        return False
+
+    monkeypatch.setattr(Standing, "was_served_by", was_served_by)
+    clock.run(
+        crowd(40, {it: UNANSWERED | {"host": f"blog{it}.example"} for it in range(40)}),
+    )
+    assert not asked
+
+
 def test_a_limit_is_no_trouble(clock: Clock) -> None:
     for _ in range(DAY_OF_RUNS):
         clock.run(crowd(40, dict.fromkeys(range(30), LIMITED)))

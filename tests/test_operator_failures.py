@@ -129,7 +129,7 @@ async def test_ends_before_the_handshake(operating: Operating, how: str) -> None
         pass
 
 
-@pytest.mark.parametrize("how", [*ENDINGS])
+@pytest.mark.parametrize("how", [*ENDINGS, "conflict"])
 async def test_pending_requests_fail_when_the_connection_does(
     operating: Operating, how: str
 ) -> None:
@@ -151,7 +151,7 @@ async def test_pending_requests_fail_when_the_connection_does(
                 await session.current()
         return caught.value
 
-    async with failing(operator, Transient, ENDINGS[how]):
+    async with failing(operator, Transient, ENDINGS.get(how, f"({how})")):
         async with operator.session(ALICE) as session, asyncio.TaskGroup() as tasks:
             waiting = [tasks.create_task(wait()) for _ in range(others)]
             with pytest.raises(LastWordError) as caught:

@@ -194,6 +194,19 @@ async def test_a_prefect_that_is_away_loses_no_shard(play: Play) -> None:
     assert play.prefect.sights.keys() == {"1.1"}
 
 
+async def test_what_has_begun_although_prefects_answer_was_lost(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(number: int, attempt: int) -> str:
+        await play.begin(number, attempt)
+        raise ConnectionError
+
+    monkeypatch.setattr(play.prefect, "start", lost)
+    with pytest.raises(ConnectionError):
+        await play.course.step()
+    assert [f"{it.state}" for it in await play.course.shards()] == ["running", "waiting"]
+
+
 async def test_cancelling(play: Play) -> None:
     await play.states()
     shard, _ = await play.begin(1)

@@ -147,7 +147,7 @@ class Component(ComponentXMPP):
 
     def _stream_error(self, error: StanzaBase) -> None:
         condition = error["condition"]
-        if condition in _NOT_KNOWN:
+        if condition in _NOT_KNOWN and not self._in_session.done():
             self._fail(NotAccepted(condition))
         self._fail(Transient(f"the server ended the component's connection ({condition})"))
 
