@@ -11,9 +11,9 @@
 #   make payloads        2,000 hostile payloads through all sources into a real Prosody; SEED=n
 #   make check           lint, types, direction of imports
 #   make screenshots     the pictures of docs/images/, of the real UI; fails if it lacks a text
-#   make bench           measurements of docs/performance.md: those that take minutes each
+#   make bench           all measurements of docs/performance.md: a quarter of an hour
 #   make bench NAME=logins   one of bench/, which changes no page      JSON=1 for its figures
-#                            SAVE=1 puts them on the page              ARGS="--accounts 200"
+#                            SAVE=1 changes it                         ARGS="--accounts 200"
 #   make shards          20,000 accounts in shards over two workers, of which some are killed
 #                        ARGS="--accounts 2000 --shard-size 200" for fewer
 #   make month           thirty days of 800 accounts: nobody lost, or tried or told of too often
@@ -74,8 +74,8 @@ screenshots: $(VENV)/.installed
 		fonts-noto-color-emoji
 	@$(BIN)/python -m demo.screenshots docs/images
 
-# What answers within minutes. Others may be on the page, too: each tells the command it came of.
-BENCHES := sides distant orchestration start logins operator silent_host hold
+# Those on the page docs/performance.md; all others by name.
+BENCHES := sides distant orchestration scale start
 PERFORMANCE := docs/performance
 SAVING := $(if $(NAME),$(SAVE),1)
 bench: $(VENV)/.installed

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.figures import Criterion, Figures, Plot, Row, Table, as_json
-from bench.page import ROOT, page, pictures, saved
+from bench.page import PAGE, ROOT, page, pictures, saved
 from bench.readme import with_figures
 
 _SIDES = Figures(
@@ -83,6 +83,11 @@ def test_the_most_telling_bench_comes_first(tmp_path: Path) -> None:
         file = tmp_path / "performance" / f"{name}.json"
         file.write_text(as_json(replace(_SCALE, name=name)), encoding="utf-8")
     assert [it.name for it in saved(tmp_path)] == ["sides", "scale", "another"]
+
+
+def test_make_bench_measures_the_whole_page_and_no_more() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert f"BENCHES := {' '.join(PAGE)}\n" in makefile
 
 
 def test_what_no_bench_left_is_named(tmp_path: Path) -> None:
