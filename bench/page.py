@@ -23,8 +23,8 @@ _HEAD = """\
 # How fast it is
 
 Every figure and picture here comes from the command named beside it, which leaves its figures in
-[docs/performance/](performance) as JSON, and this page is made of them; `make bench` measures all of
-it again. Figures of one table are of one run on one machine: it is their ratios that count.
+[docs/performance/](performance) as JSON, and this page is made of them; `make bench` measures
+all of it again. Figures of one table are of one run on one machine: it is their ratios that count.
 """
 
 
@@ -48,7 +48,8 @@ def saved(docs: Path) -> list[Figures]:
 
 
 def page(found: Sequence[Figures]) -> str:
-    """Return the page over what the benches found."""
+    """Return the page over what its benches found."""
+    found = _shown(found)
     newest = max((it.circumstances for it in found), key=lambda it: it.moment)
     versions = ", ".join(f"{name} {number}" for name, number in newest.versions.items())
     lines = [_HEAD, f"Measured on {_machine(newest)}. {versions}.", "", *_promises(found)]
@@ -67,10 +68,14 @@ def page(found: Sequence[Figures]) -> str:
 
 def pictures(found: Sequence[Figures]) -> Iterator[tuple[str, str]]:
     """Yield the name of each picture's file, and its SVG."""
-    for it in found:
+    for it in _shown(found):
         for number, table in enumerate(it.tables):
             for place, plot in enumerate(table.plots):
                 yield _picture(it, number, place), draw(table, plot)
+
+
+def _shown(found: Sequence[Figures]) -> list[Figures]:
+    return [it for it in found if it.name in PAGE]
 
 
 def _machine(it: Circumstances) -> str:
@@ -111,13 +116,12 @@ def main() -> int:
     """Write everything, and return the exit code."""
     docs = ROOT / "docs"
     found = saved(docs)
-    if not any(it.name in PAGE for it in found):
+    if not _shown(found):
         sys.stderr.write("No bench has left any figures: `make bench` measures.\n")
         return 1
-    shown = [it for it in found if it.name in PAGE]
-    for name, svg in pictures(shown):
+    for name, svg in pictures(found):
         (docs / SAVED / name).write_text(svg, encoding="utf-8")
-    (docs / "performance.md").write_text(page(shown), encoding="utf-8")
+    (docs / "performance.md").write_text(page(found), encoding="utf-8")
     scaling, operating = docs / "scaling.md", (docs / "operating.md").read_text("utf-8")
     told = with_sizes(scaling.read_text("utf-8"), found, operating)
     scaling.write_text(told, encoding="utf-8")
