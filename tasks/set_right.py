@@ -14,11 +14,12 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import TERMINAL_STATES, State, StateType
 from prefect.states import Completed, Crashed, Failed
 
-from lastword import runs
+from lastword import runs, shards
 from lastword.earlier import Ended, ended
 from models import OutcomeKind, Run
 from models.database import Database
 from models.types import now
+from tasks.flow_runs_of import flow_runs_of
 
 RUNS = 3
 """So many runs are looked at: one that is too young now is old enough for the next."""
@@ -36,7 +37,8 @@ _SYNC, _BATCH = "sync ", "sync accounts "
 async def set_right(database: Database) -> str | None:
     """Set right what Prefect shows of earlier runs; call it when no other run is under way.
 
-    One request where nothing is wrong. Trouble with it costs the run nothing.
+    One request where nothing is wrong, and two more for each run in shards. Trouble with it costs
+    the run nothing.
 
     Returns:
         What was done, for people; None: nothing had to be.
@@ -57,22 +59,20 @@ async def set_right(database: Database) -> str | None:
 
 
 async def _set_right(client: PrefectClient, database: Database) -> int:
-    over = {
-        run.flow_run_id: run
+    over = [
+        (run, await _flow_runs(client, database, run))
         for run in await runs.recent(database, RUNS)
-        if run.flow_run_id and _is_over(run)
-    }
-    if not over:
-        return 0
-    unfinished = await _unfinished(client, list(over))
+        if _is_over(run)
+    ]
+    unfinished = await _unfinished(client, [one for _, flow_runs in over for one in flow_runs])
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def put(task_run: Mapping[str, Any], state: State[Any]) -> None:
         async with slots:
             await client.set_task_run_state(UUID(task_run["id"]), state, force=True)
 
-    for flow_run_id, run in over.items():
-        mine = [it for it in unfinished if it["flow_run_id"] == flow_run_id]
+    for run, flow_runs in over:
+        mine = [it for it in unfinished if it["flow_run_id"] in flow_runs]
         names = {it["name"].removeprefix(_SYNC) for it in mine}
         known = await ended(database, run, names) if names else {}
         await asyncio.gather(*(put(it, _state(it["name"], run, known)) for it in mine))
@@ -85,7 +85,21 @@ def _is_over(run: Run) -> bool:
     return age < _KEPT and (run.ended_at is None or age > _SETTLED)
 
 
+async def _flow_runs(client: PrefectClient, database: Database, run: Run) -> Sequence[str]:
+    """Return the flow runs of a run that has ended or died, of which nobody is at work any more."""
+    if run.flow_run_id is None:
+        return []
+    if not await shards.shards_of(database, run.id or 0):
+        return [run.flow_run_id]
+    if run.ended_at is None:
+        # It has died, and its shards may live: they stop once the next run has begun, not before.
+        return []
+    return await flow_runs_of(client, run.flow_run_id)
+
+
 async def _unfinished(client: PrefectClient, flow_runs: Sequence[str]) -> list[dict[str, Any]]:
+    if not flow_runs:
+        return []
     under_way = sorted(set(StateType) - TERMINAL_STATES)
     wanted = {
         "flow_runs": {"id": {"any_": flow_runs}},

@@ -1,6 +1,6 @@
 """What a run means for operators, told as Prefect events: automations only forward the words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from lastword.services import Services
 from lastword.verdict import Verdict
 from models import Run
 from models.types import now
+from tasks.flow_runs_of import flow_runs_of
 
 _SETTLED = timedelta(minutes=2)
 """Prefect's record of a run arrives after its end; after this long what is missing is lost."""
@@ -116,24 +117,19 @@ async def _drift(client: PrefectClient, run: Run) -> str | None:
     age = now() - (run.ended_at or now())
     if run.flow_run_id is None or run.state == "Crashed" or not _SETTLED < age < _KEPT:
         return None
-    recorded = await _recorded(client, run.flow_run_id, "sync ")
+    flow_runs = await flow_runs_of(client, run.flow_run_id)
+    recorded = await _recorded(client, flow_runs, "sync ")
     # Where accounts shared task runs, Prefect knows of none of them: there is nothing to compare.
-    if recorded < run.due and await _recorded(client, run.flow_run_id, "sync accounts "):
+    if recorded < run.due and await _recorded(client, flow_runs, "sync accounts "):
         return None
     if run.due - recorded <= _LOST * run.due:
         return ""
     return f"of the {run.due} accounts of the run before, Prefect has recorded {recorded}"
 
 
-async def _recorded(client: PrefectClient, flow_run_id: str, name: str) -> int:
-    """Return how many task runs that have this in their name Prefect has seen the end of.
-
-    Those of the flow run itself, and of its shards.
-    """
+async def _recorded(client: PrefectClient, flow_runs: Sequence[str], name: str) -> int:
+    """Return how many task runs that have this in their name Prefect has seen the end of."""
     final = {"state": {"type": {"any_": sorted(TERMINAL_STATES)}}, "name": {"like_": name}}
-    found = 0
-    for whose in ("id", "parent_flow_run_id"):
-        wanted = {"flow_runs": {whose: {"any_": [flow_run_id]}}, "task_runs": final}
-        answer = await client.request("POST", "/task_runs/count", json=wanted)
-        found += int(answer.raise_for_status().json())
-    return found
+    wanted = {"flow_runs": {"id": {"any_": flow_runs}}, "task_runs": final}
+    answer = await client.request("POST", "/task_runs/count", json=wanted)
+    return int(answer.raise_for_status().json())

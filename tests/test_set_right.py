@@ -1,15 +1,15 @@
 """What Prefect still shows as under way of runs that are over, against a real Prefect server."""
 
 from datetime import datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from prefect import flow, task
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.states import Running
+from prefect.states import Completed, Running
 
 from lastword.earlier import ended
-from models import Account, LedgerEntry, OutcomeKind, Run
+from models import Account, LedgerEntry, OutcomeKind, Run, Shard
 from models.database import Database
 from models.types import now
 from tasks.set_right import set_right
@@ -27,9 +27,15 @@ def a_run() -> None: ...
 def a_task() -> None: ...
 
 
-async def _left(client: PrefectClient, *names: str) -> str:
+async def _left(client: PrefectClient, *names: str, parent: str | None = None) -> str:
     """Leave task runs that are under way; return their flow run's id."""
-    run = await client.create_flow_run(a_run)
+    below = None
+    if parent:  # as `arun_deployment` has it: below a task run that stands for it
+        stands_for_it = await client.create_task_run(
+            a_task, UUID(parent), dynamic_key=str(uuid4()), name="a shard", state=Completed()
+        )
+        below = stands_for_it.id
+    run = await client.create_flow_run(a_run, parent_task_run_id=below)
     for name in names:
         await client.create_task_run(
             a_task, flow_run_id=run.id, dynamic_key=str(uuid4()), name=name, state=Running()
@@ -114,6 +120,37 @@ async def test_a_run_that_has_just_ended_is_left_alone(
         await _run(database, young, now(), "Completed")
         assert await set_right(database) is None
         assert (await _states(client, young))["sync told"][0] == "Running"
+
+
+async def test_what_a_killed_shard_left_is_set_right_once_its_run_is_over(
+    prefect_server: None, database: Database
+) -> None:
+    del prefect_server
+    async with get_client() as client:
+        whole = await _left(client, "follow 1 shards")
+        killed = await _left(client, "take the shard", "sync told", "sync lost", parent=whole)
+        again = await _left(client, "close the shard", parent=whole)
+        run_id = await _run(database, whole, None, "Running")
+        await _account(database, "told", (run_id, OutcomeKind.PUBLISHED, "by shared_status"))
+        async with database.writing() as session:
+            session.add(Shard(run_id=run_id, number=1, first=1, last=9, due=2))
+        # Its own process has died, but the shard's may be at work.
+        assert await set_right(database) is None
+        assert {name for name, _ in (await _states(client, killed)).values()} == {"Running"}
+        async with database.writing() as session:
+            run = await session.get_one(Run, run_id)
+            run.ended_at, run.state = now() - LONG_AGO, "Degraded"
+        said = await set_right(database)
+        assert said
+        # With the two that stand for the flow runs of the shards.
+        assert "7 task runs as under way; set right by our ledger." in said
+        assert await _states(client, killed) == {
+            "take the shard": ("Completed", "its run is over"),
+            "sync told": ("Published", "by shared_status"),
+            "sync lost": ("Crashed", "there is no outcome of it in the ledger"),
+        }
+        assert (await _states(client, again))["close the shard"][0] == "Completed"
+        assert await set_right(database) is None
 
 
 async def test_a_repeat_that_the_ledger_leaves_out(database: Database) -> None:
