@@ -1,15 +1,17 @@
 """What Prefect still shows as under way of runs that are over, against a real Prefect server."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from prefect import flow, task
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.states import Completed, Running
+from sqlalchemy import event
 
 from lastword.earlier import ended
-from models import Account, LedgerEntry, OutcomeKind, Run, Shard
+from models import Account, LedgerEntry, OutcomeKind, Run, Shard, schema
 from models.database import Database
 from models.types import now
 from tasks.set_right import set_right
@@ -166,3 +168,21 @@ async def test_a_repeat_that_the_ledger_leaves_out(database: Database) -> None:
     }
     of_run.state = "Crashed"
     assert await ended(database, of_run, ["quiet"]) == {}
+
+
+async def test_of_a_long_ledger_only_what_is_asked_for_is_read(sqlite_url: str) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(*call: Any) -> None:  # noqa: ANN401 (SQLAlchemy's event)
+        asked.append((call[2], call[3]))
+
+    async with Database.open(sqlite_url, check=False) as database:
+        await schema.upgrade(database)
+        event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+        assert await ended(database, Run(id=9, which="due"), ["told", "lost"]) == {}
+        query, values = next(one for one in asked if "FROM ledger" in one[0])
+        async with database.engine.connect() as connection:
+            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)
+            steps = [str(step[-1]) for step in plan]
+    assert any(it.startswith("SEARCH ledger USING INDEX ix_ledger_account_id") for it in steps)
+    assert not any(it.startswith("SCAN ledger") for it in steps)
