@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import select
 
 from lastword import runs
@@ -354,13 +355,16 @@ async def test_hundreds_record_at_once(database: Database) -> None:
     assert ended.counts == {OutcomeKind.PUBLISHED: len(crowd)}
 
 
+class Curious(Broken):
+    """A source that is told which accounts a run is over."""
+
+    learnt: tuple[tuple[str, object], ...] = ()
+
+    def expect(self, accounts: Sequence[Account]) -> None:
+        self.learnt = tuple((it.source, it.source_memory) for it in accounts)
+
+
 async def test_sources_learn_what_they_need_of_the_accounts_of_a_run(database: Database) -> None:
-    class Curious(Broken):
-        learnt: tuple[tuple[str, object], ...] = ()
-
-        def expect(self, accounts: Sequence[Account]) -> None:
-            self.learnt = tuple((it.source, it.source_memory) for it in accounts)
-
     crowd = [await add(database, f"p{place}", source_memory={"n": place}) for place in range(4)]
     source = Curious(ValueError())
     sources: dict[str, Source] = {"feed": source, "x": Broken(ValueError())}
@@ -369,3 +373,22 @@ async def test_sources_learn_what_they_need_of_the_accounts_of_a_run(database: D
         ("feed:https://a.example/feed", {"n": place}) for place in (0, 2)
     ]
     await runs.expect(database, sources, [])
+
+
+async def test_nobody_is_read_who_only_stands_between_two_of_a_run(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_AT_ONCE", 2)
+    crowd = [await add(database, f"p{place}", source_memory={"n": place}) for place in range(12)]
+    source, read_rows = Curious(ValueError()), list[Account]()
+
+    def note(row: Account, _: object) -> None:
+        read_rows.append(row)
+
+    event.listen(Account, "load", note)
+    try:
+        await runs.expect(database, {"feed": source}, [ref(crowd[it]) for it in (11, 0, 6)])
+    finally:
+        event.remove(Account, "load", note)
+    assert [memory for _, memory in source.learnt] == [{"n": 0}, {"n": 6}, {"n": 11}]
+    assert len(read_rows) == 3
