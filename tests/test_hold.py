@@ -4,10 +4,11 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from bench.proxy import Proxy
 from demo.prosody import Prosody
@@ -20,10 +21,10 @@ from lastword.holder.view import told_of, view_of
 from lastword.publishers.base import MIXED
 from lastword.publishers.dns import Directory
 from lastword.publishers.held_session import HeldSession
-from lastword.publishers.hold import _Waiting
+from lastword.publishers.hold import Hold, _Waiting
 from lastword.rewire import rewire
 from lastword.wiring import Wiring
-from models import Account, Health, Held, HolderBeat, OutcomeKind
+from models import Account, Health, Held, HolderBeat, OutcomeKind, schema
 from models.database import Database
 from models.types import now
 from tests.fixtures_hold import Holding, holding_on
@@ -294,6 +295,33 @@ async def test_runs_tell_the_truth_about_the_holder(
         account = await holding.run(person, words)
         assert (account.last_outcome, account.last_error) == (OutcomeKind.FAILED, "HolderAway")
         assert "start `lastword hold`" in (account.last_reason or "")
+
+
+async def test_a_run_asks_for_all_at_once_whether_their_statuses_stand(sqlite_url: str) -> None:
+    asked: list[str] = []
+
+    def note(*call: Any) -> None:  # noqa: ANN401 (SQLAlchemy's event)
+        asked.append(call[2])
+
+    crowd = [
+        Account(id=key, name=f"p{key}", source="x:a", jid=f"p{key}@{DOMAIN}", published_status="A")
+        for key in range(1, 151)
+    ]
+    async with Database.open(sqlite_url, check=False) as database:
+        await schema.upgrade(database)
+        await heartbeat.Heartbeat(database).begin()
+        async with database.writing() as session:
+            session.add_all(crowd)
+        async with database.writing() as session:
+            for it in crowd[1:]:
+                session.add(Held(account_id=it.id or 0, wanted="A", shown="A", up_since=now()))
+        event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+        hold = Hold(database, deadline=1)
+        stand = await asyncio.gather(*map(hold.stands, crowd))
+        await hold.close()
+    assert stand == [False] + [True] * 149
+    # One by one they would be 300.
+    assert len([it for it in asked if it.startswith("SELECT")]) <= 6
 
 
 async def test_no_answer_counts_without_a_session() -> None:

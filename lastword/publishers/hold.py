@@ -9,17 +9,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from sqlmodel import col, select, update
+from sqlmodel import col, update
 
 from lastword import errors
 from lastword.breaker import Breaker
 from lastword.errors import Deferred, HolderAway, LastWordError, Rejected, Transient
-from lastword.holder.heartbeat import alive_since
 from lastword.holder.wishes import make_rows
 from lastword.jid import domain_of
 from lastword.post import Post
 from lastword.publishers import pep, presence
 from lastword.publishers.base import MIXED, Confirmation, Mixed, Publisher, check_xml
+from lastword.publishers.hold_looks import Looks, look
 from models import Account, Held
 from models.database import Database
 from models.held import credentials_of
@@ -34,12 +34,16 @@ class HoldSession:
     Args:
         database: ours.
         account: whose.
+        looks: shared by all.
         answers: shared by all.
     """
 
-    def __init__(self, database: Database, account: Account, answers: "_Answers") -> None:
+    def __init__(
+        self, database: Database, account: Account, looks: Looks, answers: "_Answers"
+    ) -> None:
         self._database = database
         self._account = account
+        self._looks = looks
         self._answers = answers
 
     async def current(self) -> str | Mixed | None:
@@ -49,8 +53,7 @@ class HoldSession:
         """
         if (self._account.pep_memory or {}).get("asked", pep.DEFAULT) != self._account.pep:
             return MIXED
-        async with self._database.session() as session:
-            held = await session.get(Held, self._account.id)
+        held = (await self._looks.at(self._account)).held
         if held is None or held.wanted is held.shown is None:
             return None
         is_so = held.up_since and held.shown == held.wanted == self._account.published_status
@@ -98,6 +101,7 @@ class Hold(Publisher):
 
     def __init__(self, database: Database, *, deadline: float) -> None:
         self._database = database
+        self._looks = Looks(database)
         self._answers = _Answers(database, deadline)
         self._breaker = Breaker()
 
@@ -110,11 +114,11 @@ class Hold(Publisher):
             LastWordError: the holder's own error for this account.
         """
         away: HolderAway | None = None
-        if not await alive_since(self._database):
+        if not (await self._looks.at(account)).is_alive:
             raise HolderAway
         async with self._breaker.watching(domain_of(account.jid)):
             try:
-                yield HoldSession(self._database, account, self._answers)
+                yield HoldSession(self._database, account, self._looks, self._answers)
             except HolderAway as error:
                 away = error  # which tells nothing about the server
         if away:
@@ -126,16 +130,17 @@ class Hold(Publisher):
         Raises:
             HolderAway: there is none, so nothing is shown.
         """
-        async with self._database.session() as session:
-            held = await session.get(Held, account.id)
+        seen = await self._looks.at(account)
+        held = seen.held
         if account.published_status is None:
             return not (held and held.wanted)
-        if not await alive_since(self._database):
+        if not seen.is_alive:
             raise HolderAway
         return bool(held and held.up_since and held.shown == account.published_status)
 
     async def close(self) -> None:
         """End what still looks for answers."""
+        await self._looks.close()
         await self._answers.close()
 
 
@@ -210,12 +215,9 @@ class _Answers:
 
     async def _look(self) -> None:
         waiting = tuple(self._waiting)
-        query = select(Held).where(col(Held.account_id).in_({one.account.id for one in waiting}))
-        async with self._database.session() as session:
-            rows = {row.account_id: row for row in await session.exec(query)}
-        is_away = not await alive_since(self._database)
-        for one in waiting:
-            one.judge(rows.get(one.account.id or 0), is_away=is_away)
+        seen = await look(self._database, [one.account.id or 0 for one in waiting])
+        for one, it in zip(waiting, seen, strict=True):
+            one.judge(it.held, is_away=not it.is_alive)
 
 
 def error_of(held: Held, account: Account) -> LastWordError | None:
