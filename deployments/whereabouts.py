@@ -61,7 +61,11 @@ def api_in_use(data_dir: Path) -> str | None:
         return told
     try:
         word = json.loads((data_dir / _FILE).read_text())
-        os.kill(word["pid"], 0)
+        pid, api = int(word["pid"]), str(word["api"])
+        os.kill(pid, 0)
+        with not_up(data_dir):
+            return None  # it died, and another process has got its number since
+    except AlreadyUp:
+        return api
     except (OSError, ValueError, KeyError):
         return None
-    return str(word["api"])
