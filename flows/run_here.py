@@ -20,7 +20,7 @@ class Ended:
 
     Attributes:
         due: accounts that it was over.
-        seen: task runs by the name of their final state.
+        seen: accounts by the name of their task runs' final state.
     """
 
     state: str

@@ -68,7 +68,8 @@ def summary(
     Args:
         ended: the run's tally by our own tables.
         judged: its verdict.
-        seen: task runs by the name of their final state, as Prefect saw them; None: not known.
+        seen: accounts by the name of their task runs' final state, as Prefect saw them; None:
+            not known.
         seconds: how long the accounts took.
         around: what it is seen beside.
     """

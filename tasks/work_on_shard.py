@@ -84,7 +84,7 @@ async def close_shard(taken: Taken, seen: Mapping[str, int]) -> str:
 
     Args:
         taken: the shard.
-        seen: task runs by the name of their final state, as Prefect saw them.
+        seen: accounts by the name of their task runs' final state, as Prefect saw them.
 
     Raises:
         Abandoned: nobody wants to know.
