@@ -20,7 +20,7 @@ from lastword.sources import build_sources
 from lastword.sources.http import GuardedClient
 from models import Account, schema
 from models.database import Database
-from tasks.sync_account import RETRIES
+from tasks.options import RETRIES
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic, process_time
 from typing import Any
 
-from prefect import flow, task, unmapped
-from prefect.cache_policies import NO_CACHE
+from prefect import flow, unmapped
 from prefect.client.schemas.objects import State
 from prefect.events.worker import EventsWorker
 from prefect.futures import as_completed
@@ -27,22 +26,14 @@ from flows.heap import settle_heap
 from flows.quiet import calm_the_log
 from flows.syncing import WINDOW
 from lastword.runs import AccountRef
-from tasks.sync_account import NO_RESULT, RETRIES, only_transient
+from tasks.options import retried
+from tasks.sync_account import NO_RESULT
 
 _DRAIN = 120.0
 """Seconds for the last events to be sent."""
 
 
-@task(
-    name="empty",
-    task_run_name="sync {account.name}",
-    retries=RETRIES,
-    retry_delay_seconds=[2, 4],
-    retry_jitter_factor=0.5,
-    retry_condition_fn=only_transient,
-    persist_result=False,
-    cache_policy=NO_CACHE,
-)
+@retried(name="empty", task_run_name="sync {account.name}")
 async def empty(
     account: AccountRef, run_id: int | None, *, force: bool = False, dry_run: bool = False
 ) -> State[Any]:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from prefect import get_run_logger, runtime, task
-from prefect.cache_policies import NO_CACHE
+from prefect import get_run_logger, runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
@@ -15,6 +14,7 @@ from lastword.runs import AccountRef, Which, WrongChoice
 from lastword.services import Services, current
 from models.run_lock import RunUnderWay, run_lock
 from tasks.careful import careful
+from tasks.options import ours
 from tasks.set_right import set_right
 from tasks.shard_flow_runs import DEPLOYMENT, has_deployment
 
@@ -38,12 +38,7 @@ class Chosen:
     earlier: str | None = None
 
 
-@task(
-    name="choose-accounts",
-    task_run_name="choose accounts",
-    persist_result=False,
-    cache_policy=NO_CACHE,
-)
+@ours(name="choose-accounts", task_run_name="choose accounts")
 @careful
 async def choose_accounts(
     which: Which, names: list[str] | None, *, dry_run: bool, force: bool = False

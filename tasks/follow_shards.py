@@ -4,9 +4,8 @@ from time import monotonic
 from uuid import UUID
 
 from anyio import move_on_after, sleep
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 
 from lastword import shards
@@ -17,6 +16,7 @@ from lastword.shard_course import Course, is_over
 from models import Run, Shard, ShardState
 from tasks.careful import careful
 from tasks.choose_accounts import Chosen
+from tasks.options import ours
 from tasks.shard_flow_runs import ShardFlowRuns
 
 EVERY = 2.0
@@ -27,12 +27,7 @@ LEAVE = 20.0
 """Seconds to have the shards end where the run is cancelled."""
 
 
-@task(
-    name="follow-shards",
-    task_run_name="follow {chosen.shards} shards",
-    persist_result=False,
-    cache_policy=NO_CACHE,
-)
+@ours(name="follow-shards", task_run_name="follow {chosen.shards} shards")
 @careful
 async def follow_shards(chosen: Chosen) -> None:
     """Return when all shards are over, or nobody works on them; `services.troubles` says which.

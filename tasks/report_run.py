@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
-from prefect.cache_policies import NO_CACHE
 
 from lastword import host_turns, runs, shards
 from lastword.changes import changes_in
@@ -24,6 +23,7 @@ from models.types import now
 from tasks.careful import careful
 from tasks.choose_accounts import Chosen
 from tasks.leave_page import leave_page
+from tasks.options import ours
 from tasks.tell_operators import tell_operators
 from tasks.tell_owners import tell_owners
 
@@ -33,9 +33,7 @@ RECENT = 12
 """Runs in its chart: six hours."""
 
 
-@task(
-    name="report-run", task_run_name="report the run", persist_result=False, cache_policy=NO_CACHE
-)
+@ours(name="report-run", task_run_name="report the run")
 @careful
 async def report_run(
     chosen: Chosen, seen: dict[str, int] | None, seconds: float, note: str | None = None

@@ -1,26 +1,21 @@
 """The task that Prefect tracks and retries: one account, one run."""
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.context import TaskRunContext
+from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.results import (  # type: ignore[attr-defined]  # documented there, living elsewhere
     ResultRecord,
     ResultRecordMetadata,
 )
 from prefect.states import Cancelled, Completed, Failed
-from prefect.tasks import Task
 
 from lastword.attempt import attempt
-from lastword.errors import Abandoned, LastWordError, Transient
+from lastword.errors import Abandoned, LastWordError
 from lastword.record import Recorded
 from lastword.runs import AccountRef
 from lastword.services import current
 from models import OutcomeKind
 from tasks.careful import careful
-
-RETRIES = 2
+from tasks.options import is_last_attempt, retried
 
 # Where a state has no result of its own, Prefect makes one for each task run, and looks in the
 # file system for where it would be kept: a tenth of what a task run costs, for nothing.
@@ -30,21 +25,7 @@ NO_RESULT: ResultRecord[None] = ResultRecord(
 )
 
 
-def only_transient(task: Task[..., object], run: TaskRun, state: State[object]) -> bool:
-    """Tell Prefect what is worth a retry. A plain function: others silently never retry."""
-    del task, run
-    return isinstance(state.data, Transient)
-
-
-@task(
-    name="sync-account",
-    task_run_name="sync {account.name}",
-    retries=RETRIES,
-    retry_jitter_factor=0.5,
-    retry_condition_fn=only_transient,
-    persist_result=False,
-    cache_policy=NO_CACHE,
-)
+@retried(name="sync-account", task_run_name="sync {account.name}")
 @careful
 async def sync_account(
     account: AccountRef, run_id: int | None, *, force: bool = False, dry_run: bool = False
@@ -57,8 +38,7 @@ async def sync_account(
         force: publish even where nothing changed.
         dry_run: do everything but publish.
     """
-    context = TaskRunContext.get()
-    last = context is None or context.task_run.run_count > RETRIES
+    last = is_last_attempt()
     try:
         outcome, recorded = await attempt(
             account, run_id, current(), last=last, force=force, dry_run=dry_run

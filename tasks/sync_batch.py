@@ -4,10 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.context import TaskRunContext
 from prefect.states import Cancelled, Completed, Failed
 
 from lastword import runs
@@ -19,7 +16,7 @@ from lastword.runs import AccountRef
 from lastword.services import current
 from models import OutcomeKind
 from tasks.careful import careful
-from tasks.sync_account import RETRIES, only_transient
+from tasks.options import is_last_attempt, retried
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +47,9 @@ def batches(accounts: list[AccountRef], size: int) -> list[Batch]:
     ]
 
 
-@task(
+@retried(
     name="sync-batch",
     task_run_name="sync accounts {batch.first:,} to {batch.last:,} of {batch.of:,}",
-    retries=RETRIES,
-    retry_jitter_factor=0.5,
-    retry_condition_fn=only_transient,
-    persist_result=False,
-    cache_policy=NO_CACHE,
 )
 @careful
 async def sync_batch(
@@ -79,8 +71,7 @@ async def sync_batch(
         Completed, named Degraded where some failed; Failed where all did, where some are to be
         tried again, or where something systemic stopped it.
     """
-    context = TaskRunContext.get()
-    last = context is None or context.task_run.run_count > RETRIES
+    last = is_last_attempt()
     services = current()
     kinds: dict[int, OutcomeKind] = {}
     if run_id is not None:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prefect import runtime, task
-from prefect.cache_policies import NO_CACHE
+from prefect import runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
@@ -16,6 +15,7 @@ from lastword.shard_work import ShardUnderWay
 from models import Shard
 from tasks.careful import careful
 from tasks.choose_accounts import Chosen
+from tasks.options import ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,7 @@ class Taken:
     of: int
 
 
-@task(
-    name="take-shard", task_run_name="take the shard", persist_result=False, cache_policy=NO_CACHE
-)
+@ours(name="take-shard", task_run_name="take the shard")
 @careful
 async def take_shard(run_id: int, number: int, parent: str | None) -> State[Any]:
     """Take a shard; the state's result is a `Taken`.
@@ -75,9 +73,7 @@ async def take_shard(run_id: int, number: int, parent: str | None) -> State[Any]
     return Completed(message=f"{len(accounts)} accounts", data=taken)
 
 
-@task(
-    name="close-shard", task_run_name="close the shard", persist_result=False, cache_policy=NO_CACHE
-)
+@ours(name="close-shard", task_run_name="close the shard")
 @careful
 async def close_shard(taken: Taken, seen: Mapping[str, int]) -> str:
     """Close a shard in our tables, and return in words how it went.

@@ -32,7 +32,7 @@ from lastword.sources.http import GuardedClient
 from models import Account, LedgerEntry, OutcomeKind, Run, schema
 from models.database import Database
 from models.types import now
-from tasks.sync_account import RETRIES
+from tasks.options import RETRIES
 from tasks.sync_batch import batches
 from tasks.tell_operators import _drift
 

@@ -14,8 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from ssl import SSLContext
 from typing import Any, cast
 
-from prefect import flow, task, unmapped
-from prefect.cache_policies import NO_CACHE
+from prefect import flow, unmapped
 from prefect.client.schemas.objects import State
 from prefect.events.worker import EventsWorker
 from prefect.futures import as_completed
@@ -33,7 +32,8 @@ from lastword.settings import Settings
 from lastword.sources import build_sources
 from lastword.sources.http import GuardedClient
 from models.database import Database
-from tasks.sync_account import RETRIES, only_transient, sync_account
+from tasks.options import retried
+from tasks.sync_account import sync_account
 
 Shared = tuple[Settings, SSLContext, Keyring]
 
@@ -53,15 +53,7 @@ async def _services(settings: Settings, tls: SSLContext, keyring: Keyring) -> As
             yield
 
 
-@task(
-    name="sync-account",
-    task_run_name="sync {account.name}",
-    retries=RETRIES,
-    retry_jitter_factor=0.5,
-    retry_condition_fn=only_transient,
-    persist_result=False,
-    cache_policy=NO_CACHE,
-)
+@retried(name="sync-account", task_run_name="sync {account.name}")
 async def sync_alone(account: AccountRef, run_id: int, shared: Shared) -> State[object]:
     """Sync one account, as `sync_account` does, on a loop that nobody shares."""
     async with _services(*shared):

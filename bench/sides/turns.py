@@ -7,7 +7,7 @@ from statistics import median
 from bench.stage import DOMAIN, Stage
 from bench.whole import measured
 from flows.syncing import WINDOW
-from tasks.sync_account import RETRIES
+from tasks.options import RETRIES
 
 
 @dataclass(frozen=True, slots=True)
