@@ -80,7 +80,8 @@ class Breaker:
         Errors leave it with the host's name: alerts are about hosts before they are about accounts.
 
         A Transient is a failure; a block that ends well, a Rejected or a Gone are answers. A
-        Deferred is neither, for the host may not even have been asked.
+        Deferred is neither, for the host may not even have been asked; but where it has never
+        answered, and its queue does not move, that is a failure.
 
         Args:
             host: its name, as messages call it.
@@ -112,10 +113,14 @@ class Breaker:
                 if state.is_down:
                     raise _down(host) from error
                 raise
-            except Deferred:
-                # It may have been the host's own word, and those who wait for a trial to end wait
-                # without a limit: now they wait as everyone does whose host has answered.
-                state.end_trials()
+            except Deferred as error:
+                if not error.is_silent:
+                    # It may have been the host's own word, and those who wait for a trial to end
+                    # wait without a limit: now they wait as everyone does whose host has answered.
+                    state.end_trials()
+                elif not state.has_answered:
+                    # Fewer may be let in at once than try: who waits for them heard no more.
+                    state.has_failed()
                 raise
             except (Rejected, Gone):
                 state.has_done_well()
@@ -133,4 +138,7 @@ class Breaker:
 
 
 def _down(host: str) -> Deferred:
-    return Deferred(f"{host} is down ({FAILURES} failures in a row): asked again in the next run")
+    return Deferred(
+        f"{host} is down ({FAILURES} failures in a row): asked again in the next run",
+        is_silent=True,
+    )

@@ -34,11 +34,15 @@ class Deferred(LastWordError):
     Args:
         message: what happened.
         until: when to look again (aware); None means at the next run.
+        is_silent: whether the host has said nothing: others wait for it, or it is down.
     """
 
-    def __init__(self, message: str, until: datetime | None = None) -> None:
+    def __init__(
+        self, message: str, until: datetime | None = None, *, is_silent: bool = False
+    ) -> None:
         super().__init__(message)
         self.until = until
+        self.is_silent = is_silent
 
 
 class Stopped(Deferred):

@@ -154,6 +154,27 @@ async def test_who_fails_first_waits_for_what_the_others_find() -> None:
         assert all(isinstance(task.exception(), Deferred) for task in ended)
 
 
+async def test_a_queue_that_does_not_move_is_no_answer() -> None:
+    """Where fewer are let in at once than may try, most of these only wait for the others."""
+    async with crowd(Breaker(), 3 * TRIALS) as many:
+        for ends in many.talking[-FAILURES:]:
+            ends.set_exception(Deferred("slow", is_silent=True))
+        await settled()
+        assert len(many.talking) == TRIALS, "nobody else was let in"
+        for ends in many.talking[:-FAILURES]:
+            ends.set_exception(Transient("timeout"))
+        assert await many.ended() == ["Deferred"] * 3 * TRIALS, "and nobody tries again"
+
+
+async def test_a_queue_that_does_not_move_is_no_failure_of_a_host_that_has_answered() -> None:
+    breaker = Breaker()
+    await talk(breaker)
+    for _ in range(FAILURES):
+        with pytest.raises(Deferred, match="slow"):
+            await talk(breaker, Deferred("slow", is_silent=True))
+    await talk(breaker)
+
+
 @pytest.mark.parametrize("answer", [None, Gone("410")], ids=repr)
 async def test_who_fails_first_is_told_when_another_is_answered(
     answer: LastWordError | None,

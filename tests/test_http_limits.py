@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from lastword.errors import Rejected, Transient
+from lastword.errors import Deferred, Rejected, Transient
 from tests.fixtures_http import Answer, Client, Serve, head, once, refusal, respond, silence
 
 
@@ -81,6 +81,20 @@ async def test_silent_host(serve: Serve, client: Client) -> None:
     for url in (server.url, f"https://{server.host}/feed.xml"):
         message = await refusal(client(server, http_deadline=0.2), Transient, url)
         assert message == f"{server.host} did not answer within 0.2 s"
+
+
+async def test_silent_host_where_fewer_are_let_in_than_may_try(
+    serve: Serve, client: Client
+) -> None:
+    """As in a shard: it costs one deadline all the same, and nobody tries again."""
+    server = await serve(silence)
+    http = client(server, http_deadline=0.3, host_concurrency=2, host_rate=10_000)
+    async with http:
+        ends = await asyncio.gather(
+            *(http.get(server.url) for _ in range(30)), return_exceptions=True
+        )
+    assert {type(end) for end in ends} == {Deferred}
+    assert server.connections <= 4, "those let in at first, and whoever got their places"
 
 
 async def test_deadline_spans_redirects(serve: Serve, client: Client) -> None:

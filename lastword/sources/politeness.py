@@ -79,7 +79,7 @@ class Politeness:
             async with asyncio.timeout(self._patience + host.waiting * self._wait):
                 await host.slots.acquire()
         except TimeoutError:
-            raise Deferred(f"{place} is slow: the rest of its accounts wait") from None
+            raise _slow(place) from None
         finally:
             host.waiting -= 1
         try:
@@ -96,3 +96,7 @@ class Politeness:
                 meter.release()
         finally:
             host.slots.release()
+
+
+def _slow(place: str) -> Deferred:
+    return Deferred(f"{place} is slow: the rest of its accounts wait", is_silent=True)
