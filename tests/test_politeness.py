@@ -185,6 +185,26 @@ async def test_a_queue_that_does_not_move_is_left() -> None:
         await asked.until_under_way(1)
 
 
+async def test_a_queue_that_did_not_move_is_kept_short() -> None:
+    """Whoever comes later does not wait as long anew: all of a run's places would be taken."""
+    turns = polite(concurrency=2, patience=0.05)
+    async with queue(turns) as asked:
+        asked.ask(times=3)
+        await asyncio.wait(asked.tasks, return_when=asyncio.FIRST_COMPLETED)
+        turns._patience = 60
+        asked.ask(times=20)
+        async with asyncio.timeout(30):
+            results = await asyncio.gather(
+                *asked.tasks[2:3], *asked.tasks[5:], return_exceptions=True
+            )
+        assert {str(end) for end in results} == {f"{HOST} is slow: the rest of its accounts wait"}
+        asked.ask(OTHER, times=20)
+        await asked.until_under_way(2, OTHER)
+        asked.end(2)
+        await asyncio.wait(asked.tasks[:2])
+        await asked.until_under_way(2)  # those who did wait
+
+
 async def test_patience_is_for_the_turn_not_for_the_request() -> None:
     async with queue(polite(concurrency=1, patience=0.05)) as asked:
         asked.ask()

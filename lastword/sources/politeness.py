@@ -26,6 +26,7 @@ class _Host:
         )
         self.meters: dict[Allowance | None, Meter] = {}
         self.waiting = 0
+        self.is_stuck = False
         self._opens = monotonic() + uniform(0, JITTER)  # noqa: S311 (no secret)
 
     async def opening(self) -> None:
@@ -68,17 +69,22 @@ class Politeness:
             The meter, which learns from the answer's headers.
 
         Raises:
-            Deferred: the host allows no more for now, or its queue does not move.
+            Deferred: the host allows no more for now, or its queue does not move. Where it once
+                has not, only as many wait for the rest of the run as may go at once.
         """
         host = self._hosts.get(place) or self._hosts.setdefault(
             place, _Host(place, self._concurrency, self._rate, self._turns)
         )
         meter = host.meters.setdefault(allowance, Meter(place, allowance))
+        if host.is_stuck and host.waiting >= self._concurrency:
+            # Else each would wait as long anew, in a place of the run that others wait for.
+            raise _slow(place)
         host.waiting += 1
         try:
             async with asyncio.timeout(self._patience + host.waiting * self._wait):
                 await host.slots.acquire()
         except TimeoutError:
+            host.is_stuck = True
             raise _slow(place) from None
         finally:
             host.waiting -= 1
