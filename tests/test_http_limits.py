@@ -7,7 +7,18 @@ import tracemalloc
 import pytest
 
 from lastword.errors import Deferred, Rejected, Transient
-from tests.fixtures_http import Answer, Client, Serve, head, once, refusal, respond, silence
+from lastword.sources import http
+from tests.fixtures_http import (
+    Answer,
+    Client,
+    Serve,
+    failing,
+    head,
+    once,
+    refusal,
+    respond,
+    silence,
+)
 
 
 def endless(start: bytes, more: bytes) -> Answer:
@@ -88,10 +99,10 @@ async def test_silent_host_where_fewer_are_let_in_than_may_try(
 ) -> None:
     """As in a shard: it costs one deadline all the same, and nobody tries again."""
     server = await serve(silence)
-    http = client(server, http_deadline=0.3, host_concurrency=2, host_rate=10_000)
-    async with http:
+    few = client(server, http_deadline=0.3, host_concurrency=2, host_rate=10_000)
+    async with few:
         ends = await asyncio.gather(
-            *(http.get(server.url) for _ in range(30)), return_exceptions=True
+            *(few.get(server.url) for _ in range(30)), return_exceptions=True
         )
     assert {type(end) for end in ends} == {Deferred}
     assert server.connections <= 4, "those let in at first, and whoever got their places"
@@ -106,6 +117,19 @@ async def test_deadline_spans_redirects(serve: Serve, client: Client) -> None:
     server = await serve(answer)
     message = await refusal(client(server, http_deadline=1), Transient, server.url)
     assert message == f"{server.host} did not answer within 1 s"
+
+
+async def test_who_uses_up_the_deadline_and_redirects_is_to_blame(
+    serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "_LEAST", 1)  # so that any redirect has taken too long
+    other = await serve(once(respond()))
+    location = f"Location: {other.url}"
+    server = await serve(once(respond(b"", location, status="302 Found")))
+    async with failing(client(server, other), Transient, server.url) as caught:
+        assert str(caught.value) == f"{server.host} did not answer within 10 s"
+        assert caught.value.host == server.host
+    assert other.connections == 0
 
 
 @pytest.mark.parametrize(

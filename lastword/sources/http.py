@@ -30,6 +30,8 @@ from lastword.sources.hosts import Hosts, parse_url, place
 from lastword.sources.politeness import Politeness
 
 REDIRECTS = 3
+_LEAST = 1 / 20
+"""The share of the deadline that must be left after a redirect, for whom it leads to."""
 # Few, because httpcore looks at every kept connection, for each of them, at every request.
 _KEPT_CONNECTIONS = 20
 
@@ -184,6 +186,9 @@ class GuardedClient:
                 with self.pace.timing(where):
                     answer = await self._hop_within(left, target, sent, expected, meter, most)
                 left -= monotonic() - began
+                if not isinstance(answer, Reply) and left < _LEAST * self._deadline:
+                    # Whoever comes next could not answer in time, and would be blamed for it.
+                    raise self._late(target)
             if isinstance(answer, Reply):
                 return answer
             target = answer
@@ -202,9 +207,12 @@ class GuardedClient:
             async with asyncio.timeout(seconds):
                 return await self._hop(url, sent, expected, meter, most)
         except TimeoutError as error:
-            raise Transient(f"{place(url)} did not answer within {self._deadline:g} s") from error
+            raise self._late(url) from error
         except httpx.HTTPError as error:
             raise trouble(error, url) from error
+
+    def _late(self, url: httpx.URL) -> Transient:
+        return Transient(f"{place(url)} did not answer within {self._deadline:g} s")
 
     async def _hop(
         self,
