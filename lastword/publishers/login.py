@@ -1,6 +1,5 @@
 """Publisher `login`: with the user's own password, one short session per status."""
 
-import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -22,6 +21,7 @@ from lastword.publishers.disco import Disco
 from lastword.publishers.dns import Directory
 from lastword.publishers.lingering_presence import LingeringPresence, saved_for
 from lastword.publishers.login_line import LoginLine
+from lastword.publishers.login_turns import LoginTurns
 from lastword.publishers.reopening import reopened
 from lastword.publishers.resumption import Saved
 from lastword.publishers.session import xmpp_session
@@ -140,7 +140,7 @@ class Login(Publisher):
         self._addresses = server_addresses(servers)
         self._deadline = deadline
         self._answer_deadline = answer_deadline
-        self._logins = asyncio.Semaphore(logins)
+        self._logins = LoginTurns(logins)
         self._breaker = Breaker()
         self.pace = Pace()
         self._directory = directory or Directory()
@@ -204,7 +204,7 @@ class Login(Publisher):
     async def _turn(self, account: Account, domain: str) -> AsyncIterator[None]:
         """Wait for one login's turn; see `xmpp_session`."""
         trial = self._trials.login(account) if self._trials else nullcontext()
-        async with self.pace.timing_within(f"{domain} (login)", self._logins), trial:
+        async with self.pace.timing_within(f"{domain} (login)", self._logins.at(domain)), trial:
             yield
 
     async def close(self) -> None:
