@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from math import inf
 
 from anyio import Event, Semaphore
 
 from lastword.errors import Deferred, Gone, LastWordError, Rejected, Transient
+from lastword.network import Network
 
 FAILURES = 5
 """So many in a row, and a host counts as down for the rest of the run."""
@@ -68,10 +70,15 @@ class _Host:
 
 
 class Breaker:
-    """Made once per run, and shared by all that talk to hosts in one way, HTTP or XMPP."""
+    """Made once per run, and shared by all that talk to hosts in one way, HTTP or XMPP.
 
-    def __init__(self) -> None:
+    Args:
+        network: by which many hosts are asked; None: a few, that tell nothing of it.
+    """
+
+    def __init__(self, network: Network | None = None) -> None:
         self._hosts: defaultdict[str, _Host] = defaultdict(_Host)
+        self._network = network or Network(inf)
 
     @asynccontextmanager
     async def watching(self, host: str) -> AsyncIterator[None]:
@@ -89,6 +96,7 @@ class Breaker:
         Raises:
             Deferred: the host is down, and this account's turn comes in the next run. Also in
                 place of the Transients that told so, so that nothing retries them.
+            Systemic: no host answers, and so it is none of them.
         """
         try:
             async with self._judging(host):
@@ -104,11 +112,13 @@ class Breaker:
             if not state.has_answered:
                 await stack.enter_async_context(state.trials)
             self.check(host)
+            self._network.ask()
             try:
                 with state.asking():
                     yield
             except Transient as error:
                 state.has_failed()
+                self._network.miss(host)
                 await state.others()
                 if state.is_down:
                     raise _down(host) from error
@@ -118,14 +128,17 @@ class Breaker:
                     # It may have been the host's own word, and those who wait for a trial to end
                     # wait without a limit: now they wait as everyone does whose host has answered.
                     state.end_trials()
+                    self._network.hear()
                 elif not state.has_answered:
                     # Fewer may be let in at once than try: who waits for them heard no more.
                     state.has_failed()
                 raise
             except (Rejected, Gone):
                 state.has_done_well()
+                self._network.hear()
                 raise
             state.has_done_well()
+            self._network.hear()
 
     def check(self, host: str) -> None:
         """Check that a host has not gone down, which may be while one waited for one's turn.

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from lastword.breaker import FAILURES, TRIALS, Breaker
-from lastword.errors import Deferred, Gone, LastWordError, Rejected, Transient
+from lastword.errors import Deferred, Gone, LastWordError, Rejected, Systemic, Transient
+from lastword.network import HOSTS, Network
 
 HOST, OTHER = "social.example", "blog.example"
 DOWN = f"{HOST} is down ({FAILURES} failures in a row): asked again in the next run"
@@ -255,3 +256,48 @@ async def test_who_is_cancelled_among_the_waiting_takes_nobodys_place() -> None:
         asyncio.get_running_loop().call_soon(many.tasks[TRIALS].cancel)
         await settled()
         assert len(many.talking) == TRIALS + 1
+
+
+async def fail_elsewhere(breaker: Breaker, hosts: int = HOSTS - 1) -> None:
+    for number in range(hosts):
+        await fail(breaker, 1, f"{number}.example")
+
+
+async def test_where_no_host_answers_it_is_the_network() -> None:
+    breaker = Breaker(Network(patience=0))
+    await fail(breaker, 1)
+    await fail(breaker, 1)  # one host is one host, however often it fails
+    await fail_elsewhere(breaker, HOSTS - 2)
+    for host in (OTHER, HOST):
+        with pytest.raises(Systemic, match="hosts answers: check this machine's network") as caught:
+            await talk(breaker, Transient("timeout"), host)
+        assert caught.value.kind is None, "the whole run is stopped"
+
+
+@pytest.mark.parametrize("answer", [None, Gone("404"), Rejected("401"), Deferred("429")], ids=repr)
+async def test_one_answer_and_the_network_is_there(answer: LastWordError | None) -> None:
+    breaker = Breaker(Network(patience=0))
+    await fail_elsewhere(breaker)
+    if answer is None:
+        await talk(breaker)
+    else:
+        with pytest.raises(type(answer)):
+            await talk(breaker, answer)
+    await fail(breaker, 1, OTHER)
+    await fail_elsewhere(breaker)
+
+
+async def test_what_no_host_has_said_is_no_answer() -> None:
+    breaker = Breaker(Network(patience=0))
+    await fail_elsewhere(breaker)
+    with pytest.raises(Deferred, match="slow"):
+        await talk(breaker, Deferred("slow", is_silent=True))
+    with pytest.raises(Systemic):
+        await talk(breaker, Transient("timeout"), OTHER)
+
+
+@pytest.mark.parametrize("network", [Network(patience=3600), None], ids=["at-first", "xmpp"])
+async def test_hosts_that_are_gone_are_heard_of_first(network: Network | None) -> None:
+    """They refuse at once, before any other had the time to answer."""
+    breaker = Breaker(network)
+    await fail_elsewhere(breaker, 2 * HOSTS)

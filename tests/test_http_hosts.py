@@ -10,7 +10,9 @@ from ipaddress import ip_address
 import pytest
 import trustme
 
-from lastword.errors import Rejected, Transient
+from lastword.errors import Rejected, Systemic, Transient
+from lastword.network import HOSTS
+from lastword.sources import politeness
 from lastword.sources.hosts import Hosts, is_public, parse_url
 from tests.fixtures_http import Client, Serve, once, refusal, respond, silence
 
@@ -205,6 +207,20 @@ async def test_refused(client: Client, closed_port: int) -> None:
         pair = f"{host}:{closed_port}"
         http = client(allow_hosts=frozenset({pair}))
         assert await refusal(http, Transient, f"https://{pair}/x") == f"{pair} refuses connections"
+
+
+async def test_where_no_host_answers_it_is_our_network(
+    client: Client, closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(politeness, "JITTER", 0)
+    pairs = [f"127.0.0.{number}:{closed_port}" for number in range(1, HOSTS + 1)]
+    http = client(allow_hosts=frozenset(pairs), http_deadline=1e-4)  # nobody would make it
+    async with http:
+        for pair in pairs[:-1]:
+            with pytest.raises(Transient):
+                await http.get(f"http://{pair}/")
+        with pytest.raises(Systemic, match=f"none of {HOSTS} hosts answers"):
+            await http.get(f"http://{pairs[-1]}/")
 
 
 async def test_name_does_not_resolve(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

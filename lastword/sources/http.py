@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from lastword.breaker import Breaker
 from lastword.errors import Rejected, Transient
 from lastword.host_turns import Turns
+from lastword.network import Network
 from lastword.pace import Pace
 from lastword.settings import Settings
 from lastword.sources.allowance import Allowance, Meter
@@ -93,7 +94,7 @@ class GuardedClient:
     ) -> None:
         self._deadline = settings.http_deadline
         self._hosts = Hosts(settings.allow_hosts)
-        self._breaker = Breaker()
+        self._breaker = Breaker(Network(settings.http_deadline / 2))
         self.pace = Pace()
         self._politeness = Politeness(
             concurrency=settings.host_concurrency,
@@ -164,6 +165,7 @@ class GuardedClient:
             Rejected: the address is private, unencrypted or wrong, or the answer too large.
             Deferred: the server asks us to come back later, allows no more, or is down.
             Transient: it did not answer in time, or not in a way that can be used.
+            Systemic: nor does any of many other hosts.
         """
         try:
             target = parse_url(url)
