@@ -5,13 +5,13 @@
 #   make demo ONCE=1     the same, leaves by itself     PEOPLE=800 for more people
 #   make test            the tests                      TESTS=tests/test_sync.py for some
 #   make alerts          the alerts, on a real Prefect server, worker and webhook: 3 minutes
-#   make faults          real processes killed, starved and cut off: 4 minutes
+#   make faults          real processes killed, starved and cut off: 6 minutes
 #                        POINTS=50 PEOPLE=800 for all of it (an hour)   SEED=n to repeat
 #   make canary          secrets and posts that are unique, and a search for them where none may be
 #   make payloads        2,000 hostile payloads through all sources into a real Prosody; SEED=n
 #   make check           lint, types, direction of imports
 #   make screenshots     the pictures of docs/images/, of the real UI; fails if it lacks a text
-#   make bench           all measurements of docs/performance.md: a quarter of an hour
+#   make bench           all measurements of docs/performance.md
 #   make bench NAME=logins   one of bench/, which changes no page      JSON=1 for its figures
 #                            SAVE=1 changes it                         ARGS="--accounts 200"
 #   make shards          20,000 accounts in shards over two workers, of which some are killed
