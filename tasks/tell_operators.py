@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from uuid import UUID
 
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun
+from prefect.context import FlowRunContext
 from prefect.events import emit_event
 from prefect.utilities.urls import url_for
 
@@ -55,9 +55,8 @@ async def _tell_causes(
     database, settings = services.database, services.settings
     known = await cause_store.open_causes(database)
     before = await cause_store.before(database, run_id)
-    async with get_client() as client:
-        flow_run = await client.read_flow_run(UUID(runtime.flow_run.id))
-        drift = await _drift(client, before[0]) if before else None
+    drift = await _drift(before[0]) if before else None
+    flow_run = _flow_run()
     is_whole = _is_whole(flow_run.parameters)
     facts = Facts(
         now=now(),
@@ -101,6 +100,14 @@ def tell(news: News) -> None:
     )
 
 
+def _flow_run() -> FlowRun:
+    """Return the present flow run as it was when it began: the server need not be asked again."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("not within a flow run")
+    return context.flow_run
+
+
 def _is_whole(parameters: Mapping[str, object]) -> bool:
     """Tell a run over all that were due from a rerun of some."""
     return parameters.get("which", "due") != "failed" and not parameters.get("accounts")
@@ -112,16 +119,17 @@ def _late(flow_run: FlowRun) -> timedelta | None:
     return flow_run.start_time - flow_run.expected_start_time
 
 
-async def _drift(client: PrefectClient, run: Run) -> str | None:
+async def _drift(run: Run) -> str | None:
     """Compare what Prefect has recorded of the run before with our own row of it."""
     age = now() - (run.ended_at or now())
     if run.flow_run_id is None or run.state == "Crashed" or not _SETTLED < age < _KEPT:
         return None
-    flow_runs = await flow_runs_of(client, run.flow_run_id)
-    recorded = await _recorded(client, flow_runs, "sync ")
-    # Where accounts shared task runs, Prefect knows of none of them: there is nothing to compare.
-    if recorded < run.due and await _recorded(client, flow_runs, "sync accounts "):
-        return None
+    async with get_client() as client:
+        flow_runs = await flow_runs_of(client, run.flow_run_id)
+        recorded = await _recorded(client, flow_runs, "sync ")
+        # Where accounts shared task runs, Prefect knows of none: there is nothing to compare.
+        if recorded < run.due and await _recorded(client, flow_runs, "sync accounts "):
+            return None
     if run.due - recorded <= _LOST * run.due:
         return ""
     return f"of the {run.due} accounts of the run before, Prefect has recorded {recorded}"
