@@ -80,8 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code."""
     parser = ArgumentParser(prog="python -m bench.distant", description=__doc__)
     parser.add_argument("--accounts", type=int, default=800, help="(default 800)")
-    parser.add_argument("--some", type=int, default=40, help="one after another (default 40)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of the others (default 3)")
+    parser.add_argument("--some", type=int, default=30, help="one after another (default 30)")
+    parser.add_argument("--rounds", type=int, default=1, help="turns of the others (default 1)")
     add_options(parser)
     told = parser.parse_args(arguments)
     return finish(measure(told.accounts, min(told.some, told.accounts), told.rounds), told)

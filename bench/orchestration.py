@@ -55,10 +55,9 @@ class Turn:
 
 def measure(sizes: Sequence[int], rounds: int) -> dict[tuple[str, int], list[Turn]]:
     """Give each way its turns, with so many task runs; the slowest only with the fewest."""
-    sides = [(way, size) for way in ("ours", "gather") for size in sizes]
-    turns: dict[tuple[str, int], list[Turn]] = {
-        side: [] for side in (*sides, ("threads", min(sizes)))
-    }
+    few, many = min(sizes), max(sizes)
+    sides = [*(("ours", size) for size in sizes), ("gather", few), ("gather", many)]
+    turns: dict[tuple[str, int], list[Turn]] = {side: [] for side in (*sides, ("threads", few))}
     with TemporaryDirectory(prefix="lastword-bench-") as name:
         directory = Path(name)
         with temporary_server(directory) as api:
@@ -107,7 +106,8 @@ def _figures(turns: Mapping[tuple[str, int], Sequence[Turn]], rounds: int) -> Fi
         memory, recorded = (
             median(getattr(it, of) for it in found) for of in ("memory", "recorded")
         )
-        share = _ratio(found, turns["gather", number])
+        engine = turns.get(("gather", number))
+        share = _ratio(found, engine) if engine else None
         values = [number, cpu, share, wall, memory, recorded]
         rows.append(Row(_WAYS[way], values))
     columns = [

@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = ArgumentParser(prog="python -m bench.sides", description=__doc__)
     parser.add_argument("--accounts", type=int, default=800, help="(default 800)")
     parser.add_argument("--some", type=int, default=60, help="one after another (default 60)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each (default 3)")
+    parser.add_argument("--rounds", type=int, default=2, help="turns of each (default 2)")
     parser.add_argument("--data", type=Path, help="where everybody keeps their data")
     parser.add_argument(
         "--threads", type=int, default=0, help="of Prefect's own runner (default: as it comes)"
