@@ -54,9 +54,9 @@ class Turn:
 
 
 def measure(sizes: Sequence[int], rounds: int) -> dict[tuple[str, int], list[Turn]]:
-    """Give each way its turns, with so many task runs; the slowest only with the fewest."""
-    few, many = min(sizes), max(sizes)
-    sides = [*(("ours", size) for size in sizes), ("gather", few), ("gather", many)]
+    """Give each way its turns, with so many task runs; the others only with the fewest."""
+    few = min(sizes)
+    sides = [("ours", size) for size in sizes] + [("gather", size) for size in sorted(sizes)[:2]]
     turns: dict[tuple[str, int], list[Turn]] = {side: [] for side in (*sides, ("threads", few))}
     with TemporaryDirectory(prefix="lastword-bench-") as name:
         directory = Path(name)

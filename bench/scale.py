@@ -69,11 +69,16 @@ def measure(sizes: Sequence[int], rounds: int, data: Path | None) -> dict[int, l
     turns: dict[int, list[Turn]] = {size: [] for size in sorted(ordered)}
     with _cluster() as cluster, stage(ordered[0], data=data, cluster=cluster) as scene:
         for number in range(rounds):
-            _run(scene.of(_PUBLISHER))  # everybody is up to date
+            _bring_up_to_date(scene)
             for size in ordered:
                 turns[size].append(_turn(scene, size, f"{number}-{size}"))
                 _say(size, turns[size][-1])
     return turns
+
+
+def _bring_up_to_date(scene: Stage) -> None:
+    """Publish everybody's post, in few task runs: nobody measures this one."""
+    measured("bench.sides.flow", {}, {**scene.of(_PUBLISHER), "LASTWORD_TASK_RUNS": "20"})
 
 
 @contextmanager

@@ -164,7 +164,7 @@ def _figures(turns: Mapping[str, Sequence[Turn]], rounds: int) -> Figures:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code."""
     parser = ArgumentParser(prog="python -m bench.start", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="of each (default 5)")
+    parser.add_argument("--rounds", type=int, default=3, help="of each (default 3)")
     parser.add_argument("--data", type=Path, help="where everybody keeps their data")
     add_options(parser)
     told = parser.parse_args(arguments)
