@@ -72,8 +72,8 @@ def _forget_statements() -> None:
     """Empty the caches of SQLAlchemy's mappers.
 
     Each keeps its last hundred statements, and with them the dialect of the engine they were for:
-    40 KB with asyncpg. Here each cycle has an engine of its own. Of a table that is rarely written
-    to the cache fills for thousands of cycles, and that would hide all other growth.
+    with asyncpg a thousand pieces of memory. Here each cycle has an engine of its own. Of a table
+    that is rarely written to, the cache fills for thousands of cycles, and would hide all else.
     """
     for mapper in inspect(Account).registry.mappers:
         mapper._compiled_cache.clear()  # noqa: SLF001 (nothing public does it)
