@@ -35,7 +35,7 @@ CEILING = 1_400
 """`flows.granularity.IN_MEMORY`: that module imports Prefect, which reads its settings at once."""
 TRIES = 3
 """Of a task run where each attempt but the last fails, as `tasks.sync_account` has it."""
-ROOM, MESSAGES = 10_000, 3
+ROOM, MESSAGES = 10_000, 2
 """Messages that a server keeps in memory, and those of a task run that is tried once."""
 START = 180.0
 QUIET = 45.0
