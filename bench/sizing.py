@@ -78,7 +78,7 @@ class Costs:
         rows, size = re.findall(_LEDGER, operating)[0]
         return cls(
             our_cpu=_figure(runs, usual, "CPU, s") / accounts,
-            prefects_cpu=_figure(runs, usual, "Prefect's CPU, s") / accounts,
+            prefects_cpu=_figure(runs, usual, "Prefect, CPU s") / accounts,
             single=_figure(bursts, single, recorded),
             cluster=_figure(bursts, cluster, recorded),
             redis=_figure(bursts, cluster, "Redis at most, MB")

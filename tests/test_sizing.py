@@ -15,7 +15,7 @@ SIDES = Figures(
         Table("way", ["done"], [Row("flow", [800])]),
         Table(
             "run of the flow",
-            ["CPU, s", "Prefect's CPU, s"],
+            ["CPU, s", "Prefect, CPU s"],
             [Row("by login, 5 % changed", [8, 16])],
         ),
     ],
