@@ -8,7 +8,7 @@ YOUNG = 20_000
 less than one account under way: one look for each costs a tenth of what the account does."""
 OLDER = 3
 """Looks after which those that stayed are looked at, too. By Python's 10, what sessions leave would
-take 15 MB more."""
+take 10 MB more."""
 
 
 @cache
