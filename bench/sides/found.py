@@ -23,7 +23,7 @@ _NOTES = (
     "The thread runner is Prefect's own as it comes, with the same task, on a loop for each.",
     "Celery's worker is started for the run, as a process is for our flow.",
     "Its threads share one loop; tasks are acknowledged late, and results collected.",
-    "The flow's process looks for garbage less often than Python, and the others, do by themselves.",
+    "The flow's process looks for garbage less often than the others, which are as Python is.",
     "CPU and memory are those of the process and what it starts.",
     "The servers' CPU is counted apart, Prefect's until the last task run is recorded.",
     "The chat server answers at once here: who goes one after another never waits for it.",
