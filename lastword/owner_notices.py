@@ -53,9 +53,10 @@ async def due(database: Database, inhibited: Collection[int], contact: str) -> l
     moment, found = now(), list[Notice]()
     for account, row in rows:
         if account.health is Health.NEEDS_OWNER:
-            if account.id not in inhibited and not _rests(account, row, moment):
+            rests = row and _is_of(account, row) and _rests(row, moment)
+            if account.id not in inhibited and not rests:
                 found.append(_of_trouble(account, row, moment, contact))
-        elif row and not _rests(account, row, moment):
+        elif row and not _rests(row, moment):
             found.append(_of_healing(account, row, moment))
     return found
 
@@ -127,9 +128,9 @@ def _is_well_again() -> ColumnElement[bool]:
     )
 
 
-def _rests(account: Account, row: OwnerNotice | None, moment: datetime) -> bool:
+def _rests(row: OwnerNotice, moment: datetime) -> bool:
     """Tell whether a message that could not be delivered is not yet to be tried again."""
-    if row is None or not row.tries or not _is_of(account, row):
+    if not row.tries:
         return False
     wait: timedelta = min(EVERY * ((1 << min(row.tries - 1, 16)) - 1), LONGEST)
     return row.tried_at <= moment < row.tried_at + wait

@@ -1,12 +1,16 @@
 """Owners are told when their account waits for them, and when it works again: once each."""
 
 import asyncio
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lastword import cause_store, owner_notices
 from lastword.cause_facts import Kind
 from lastword.cause_findings import MANY
 from lastword.errors import LastWordError, LoginRefused
+from lastword.jid import domain_of
 from lastword.owner_notices import Notice
 from lastword.publishers.notifier import Messenger, Notifier
 from lastword.services import Services
@@ -16,6 +20,8 @@ MOST = 50
 """Messages in one run: more at once look like spam to a chat server."""
 SECONDS = 30.0
 """For all of them, with the login."""
+LATE = 5.0
+"""Seconds to wait, beyond them, for what the servers of owners elsewhere do not take."""
 _CHANGE = "before LASTWORD_NOTIFIER_PASSWORD or LASTWORD_NOTIFIER_JID changes"
 
 
@@ -68,29 +74,39 @@ async def tell_owners(services: Services) -> Told:
 
 
 async def _tell(database: Database, notifier: Notifier, due: list[Notice], told: Told) -> None:
+    sent: dict[str, Notice] = {}
     under_way: Notice | None = None
+    returned: AbstractSet[str] = frozenset()
+    trouble: LastWordError | None = None
     try:
-        async with asyncio.timeout(SECONDS), notifier.session() as messenger:
+        async with asyncio.timeout(SECONDS) as limit, notifier.session() as messenger:
+            returned = messenger.returned
             await owner_notices.note_refusal(database, None)
             for under_way in due:
-                if await _was_delivered(database, messenger, under_way):
-                    told.told += 1
-                    told.left -= 1
+                await owner_notices.keep(database, under_way.account_id, under_way.told)
+                sent[await messenger.send(under_way.jid, under_way.body)] = under_way
             under_way = None
-    except (LastWordError, TimeoutError) as error:
-        if under_way:
-            await owner_notices.keep(database, under_way.account_id, under_way.untold)
-        if isinstance(error, LastWordError):
-            raise
+            limit.reschedule(None)
+            await _come_back(messenger, notifier.domain, sent)
+    except TimeoutError:
         told.trouble = f"{notifier.domain} did not take all messages within {SECONDS:g} s"
+    except LastWordError as error:
+        trouble = error
+    untold = [notice for number, notice in sent.items() if number in returned]
+    told.told = len(sent) - len(untold)
+    for notice in [*untold, under_way] if under_way else untold:
+        await owner_notices.keep(database, notice.account_id, notice.untold)
+    told.left -= told.told
+    if trouble:
+        raise trouble
 
 
-async def _was_delivered(database: Database, messenger: Messenger, notice: Notice) -> bool:
-    await owner_notices.keep(database, notice.account_id, notice.told)
-    if await messenger.send(notice.jid, notice.body) is None:
-        return True
-    await owner_notices.keep(database, notice.account_id, notice.untold)
-    return False
+async def _come_back(messenger: Messenger, domain: str, sent: Mapping[str, Notice]) -> None:
+    """Wait for what other servers do not take: our own has said at once what it cannot deliver."""
+    away = {number for number, notice in sent.items() if domain_of(notice.jid) != domain}
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LATE):
+            await messenger.all_returned(away)
 
 
 async def _inhibited(database: Database) -> frozenset[int]:

@@ -5,15 +5,18 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from secrets import token_hex
+from typing import Any, cast
 
 import pytest
 import time_machine
 from pydantic import SecretBytes, SecretStr
+from slixmpp import ComponentXMPP
 from slixmpp.stanza import Message
 from sqlmodel import select
 
-from demo.prosody import Prosody
+from demo.prosody import MODULES, Prosody
+from demo.stage import free_port
 from lastword import accounts, cause_store, owner_notices, owners
 from lastword.attempt import attempt
 from lastword.cause_facts import Cause, Kind
@@ -197,6 +200,70 @@ async def test_whose_message_comes_back_is_tried_less_and_less_often(
         assert await tell_owners(told_by) == Told(0, 1)
         clock.move_to(began + timedelta(minutes=90))
         assert await tell_owners(told_by) == Told(0, 0)
+
+
+async def test_a_good_message_that_comes_back_is_tried_less_and_less_often_too(
+    database: Database, prosody: Prosody
+) -> None:
+    """Its owner was told of the trouble, and then blocked the notifier."""
+    row = await waiting(database, "nobody-of-that-name-either")
+    began = now()
+    async with database.writing() as session:
+        found = await session.get(Account, row.id)
+        assert found
+        session.add(
+            OwnerNotice(
+                account_id=row.id or 0,
+                jid=row.jid,
+                since=found.health_since,
+                edited_at=found.edited_at,
+                told_at=began,
+                tried_at=began,
+            )
+        )
+        found.health, found.last_outcome = Health.OK, OutcomeKind.PUBLISHED
+        found.health_since = found.edited_at = began + timedelta(seconds=1)
+        found.last_at = began + timedelta(seconds=2)
+    told_by = services(database, notifier(prosody))
+    with time_machine.travel(began + timedelta(minutes=1), tick=True) as clock:
+        assert await tell_owners(told_by) == Told(0, 1)
+        assert await tell_owners(told_by) == Told(0, 1), "the next run"
+        assert await tell_owners(told_by) == Told(0, 0), "it rests"
+        clock.move_to(began + timedelta(hours=2))
+        assert await tell_owners(told_by) == Told(0, 1)
+
+
+async def test_what_another_server_does_not_take_later_on_is_not_told(database: Database) -> None:
+    far, secret, port = "far.example", token_hex(8), free_port()
+    with Prosody(
+        DOMAIN,
+        users={"stranger": PASSWORD},
+        modules=[*MODULES, "component"],
+        settings=f"component_ports = {{ {port} }}",
+        host_settings=f'Component "{far}"\n  component_secret = "{secret}"',
+    ) as server:
+        elsewhere: Any = ComponentXMPP(far, secret, "127.0.0.1", port)  # type: ignore[no-untyped-call]
+        elsewhere.add_event_handler(
+            "message", lambda it: elsewhere.loop.call_later(0.3, bounce, it)
+        )
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        elsewhere.add_event_handler("session_start", ready.set_result)
+        elsewhere.connect()
+        await asyncio.wait_for(ready, 20)
+        row = await waiting(database, "owner", jid=f"owner@{far}")
+        assert await tell_owners(services(database, notifier(server))) == Told(0, 1)
+        async with database.session() as session:
+            kept = await session.get(OwnerNotice, row.id)
+        assert kept
+        assert (kept.told_at, kept.tries) == (None, 1)
+        await elsewhere.disconnect()
+
+
+def bounce(message: Any) -> None:  # noqa: ANN401  # slixmpp has no types for its replies
+    back = message.reply(clear=False)
+    back["id"], back["type"] = message["id"], "error"
+    back["error"]["condition"] = "remote-server-timeout"
+    back.send()
 
 
 async def test_a_refused_notifier_is_tried_once_until_it_changes(

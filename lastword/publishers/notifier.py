@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from secrets import token_hex
 from xml.etree.ElementTree import Element
@@ -33,12 +34,15 @@ class Messenger:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._line = LoginLine(client)
-        self._returned: dict[str, str] = {}
+        self._sent: set[str] = set()
+        self.returned: set[str] = set()
+        """The ids of messages that came back: a server, ours or the owner's, could not deliver."""
+        self._more = asyncio.Event()
         client.register_handler(
             Callback("Undelivered", StanzaPath("message@type=error"), self._undelivered)
         )
 
-    async def send(self, jid: str, body: str) -> str | None:
+    async def send(self, jid: str, body: str) -> str:
         """Send a message, and return once the notifier's server has taken it.
 
         It asks for nothing but to be kept until it is read: type chat, and a body (RFC 6121, 5.2).
@@ -48,7 +52,7 @@ class Messenger:
             body: what it says.
 
         Returns:
-            None, or the condition (RFC 6120, 8.3.3) by which it came back at once.
+            Its id; where our own server cannot deliver it, it is among `returned` by then.
 
         Raises:
             Transient: the server did not say that it has taken it.
@@ -56,13 +60,23 @@ class Messenger:
         check_xml(body)
         message = self._client.make_message(jid, body, mtype="chat")
         message["id"] = number = token_hex(8)
+        self._sent.add(number)
         message.send()
         # A server deals with what a client sends in its order (RFC 6120, 10.1).
         await self._line.ask("get", Element(_PING), self._client.domain)
-        return self._returned.get(number)
+        return number
+
+    async def all_returned(self, numbers: AbstractSet[str]) -> None:
+        """Wait until these messages have come back."""
+        while not numbers <= self.returned:
+            self._more.clear()
+            await self._more.wait()
 
     def _undelivered(self, message: StanzaBase) -> None:
-        self._returned[message["id"]] = str(message["error"]["condition"])
+        # Only what was sent here: a message of type error may come from anybody.
+        if message["id"] in self._sent:
+            self.returned.add(message["id"])
+            self._more.set()
 
 
 class Notifier:
