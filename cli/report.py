@@ -31,13 +31,14 @@ async def report(
         file: Where to; what is there is replaced.
         json: Print what the page tells as JSON, and write no file.
     """
-    async with Database.open(Settings().database) as database:
+    settings = Settings()
+    async with Database.open(settings.database) as database:
         told = await report_on(database, now())
     if json:
         print_json(asdict(told))
         return EXIT_OK
     try:
-        replace(file, page(told))
+        replace(file, page(told, settings.no_run_after))
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from None
     say(f"Written to {file}")

@@ -69,7 +69,7 @@ async def report_run(
         drift = await tell_operators(services, chosen.run_id, ended, judged)
         around = replace(around, drift=drift)
         await tell_owners(services)
-        await leave_page(services.database, services.settings.report)
+        await leave_page(services.database, services.settings)
     try:
         page = summary(ended, judged, seen, seconds, around)
         await acreate_markdown_artifact(key="sync-summary", markdown=page, description="The run")

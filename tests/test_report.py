@@ -22,6 +22,7 @@ from tests.fixtures_cli import FEED, Lastword, assert_refused
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+NO_RUN_AFTER = timedelta(minutes=45)
 HOSTILE = '<script>alert("1")</script><img src=https://evil.example/x onerror=alert(1)>'
 
 
@@ -122,6 +123,13 @@ async def test_of_an_account_s_two_hosts_the_one_that_was_named(database: Databa
     assert [it.name for it in report.failures] == ["daria", "alice"]
 
 
+async def test_a_host_is_not_the_domain_that_it_is_below(database: Database) -> None:
+    await fill(database, account("alice", "feed:https://blog.chat.example/feed.xml"))
+    await entry(database, "alice", NOON - HOUR, "blog.chat.example answers 410 Gone: check it")
+    report = await report_on(database, NOON)
+    assert [it.host for it in report.hosts] == ["blog.chat.example"]
+
+
 async def test_a_crowd_in_trouble_makes_no_longer_page(database: Database) -> None:
     waiting = {
         "health": Health.NEEDS_OWNER,
@@ -133,7 +141,7 @@ async def test_a_crowd_in_trouble_makes_no_longer_page(database: Database) -> No
         await entry(database, f"a{number}", NOON - number * timedelta(minutes=1), "no")
     report = await report_on(database, NOON)
     assert (len(report.waiting), len(report.failures)) == (WAITING, FAILURES)
-    assert "And 5 more" in page(report)
+    assert "And 5 more" in page(report, NO_RUN_AFTER)
 
 
 class _Reader(HTMLParser):
@@ -155,7 +163,7 @@ class _Reader(HTMLParser):
 
 def read(report: Report) -> _Reader:
     reader = _Reader()
-    reader.feed(page(report))
+    reader.feed(page(report, NO_RUN_AFTER))
     return reader
 
 
@@ -176,7 +184,7 @@ async def test_the_page_tells_it_all_and_asks_nobody(database: Database) -> None
     await fill(database, account("alice"), run(NOON - 25 * HOUR, published=1, failed=1))
     await entry(database, "alice", NOON - HOUR, "blog.example did not answer within 20 s")
     report = await report_on(database, NOON)
-    html, reader = page(report), read(report)
+    html, reader = page(report, NO_RUN_AFTER), read(report)
     assert "default-src 'none'" in html
     assert not re.search(r"https?://", html)
     for words in (
@@ -189,6 +197,16 @@ async def test_the_page_tells_it_all_and_asks_nobody(database: Database) -> None
     assert html.count('class="wide"') == html.count('class="narrow"') == 7
     # A table behind every picture.
     assert reader.text.count("The numbers") == 2
+
+
+async def test_late_is_what_ended_too_long_ago(database: Database) -> None:
+    await fill(database, account("alice"), run(NOON - HOUR, published=1))
+    report = await report_on(database, NOON)
+    lasting = replace(report, runs=[replace(report.runs[0], seconds=50 * 60)])
+    late = "No run has ended since"
+    assert late in page(report, NO_RUN_AFTER)
+    assert late not in page(report, timedelta(minutes=90))
+    assert late not in page(lasting, NO_RUN_AFTER)
 
 
 async def test_before_the_first_run(database: Database) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from models import Health, OutcomeKind
 
@@ -29,6 +29,11 @@ class RunFacts:
     due: int
     counts: Counts
     seconds: float | None
+
+    @property
+    def ended_at(self) -> datetime:
+        """When it ended, as far as is known."""
+        return self.started_at + timedelta(seconds=self.seconds or 0)
 
 
 @dataclass(frozen=True, slots=True)

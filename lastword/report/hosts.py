@@ -1,5 +1,6 @@
 """Which servers the trouble of late was with: of an account's two, the one that was named."""
 
+import re
 from datetime import datetime
 
 from sqlmodel import case, col, func, select
@@ -70,8 +71,13 @@ async def _by_account(
 def _blamed(source: str, jid: str, reason: str) -> str:
     """Return the host that the reason names; where it names neither, the one that comes first."""
     domain = domain_of(jid)
-    if domain in reason:
+    if _is_named(domain, reason):
         return domain
     kind, _, handle = source.partition(":")
     # Who is named without a host is on the one service of that kind.
     return Source.host(handle) if "@" in handle or "//" in handle else kind
+
+
+def _is_named(host: str, reason: str) -> bool:
+    """Tell whether words have this very host in them, and not one below or beside it."""
+    return re.search(rf"(?<![\w.-]){re.escape(host)}(?![\w-]|\.\w)", reason) is not None

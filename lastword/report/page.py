@@ -14,15 +14,14 @@ from models import Health, OutcomeKind
 
 _CODE = re.compile(r"`([^`]+)`")
 _OPTION = re.compile(r"(?<!\S)--?[\w-]+")
-LATE = timedelta(minutes=45)
-"""Without a run that ended for so long, the page begins with that."""
 
 
-def page(report: Report) -> str:
+def page(report: Report, no_run_after: timedelta) -> str:
     """Return the page. Names and reasons are other people's words: they are shown, never obeyed.
 
     Args:
         report: what it tells.
+        no_run_after: where no run ended for longer, the page begins with that.
     """
     templates = Environment(
         loader=PackageLoader("lastword.report", "templates"),
@@ -36,7 +35,7 @@ def page(report: Report) -> str:
     return templates.get_template("page.html").render(
         report=report,
         last=last,
-        is_late=last is not None and report.made_at - last.started_at > LATE,
+        is_late=last is not None and report.made_at - last.ended_at > no_run_after,
         waiting=report.health[Health.NEEDS_OWNER],
         Health=Health,
         kinds=list(OutcomeKind),

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 from lastword.report.page import page
@@ -10,18 +11,19 @@ from models.database import Database
 from models.types import now
 
 
-async def write_report(database: Database, path: Path) -> None:
+async def write_report(database: Database, path: Path, no_run_after: timedelta) -> None:
     """Write the page.
 
     Args:
         database: ours.
         path: the file; what is there is replaced.
+        no_run_after: see `page`.
 
     Raises:
         DatabaseTrouble: our tables cannot be read.
         OSError: the file cannot be written.
     """
-    replace(path, page(await report_on(database, now())))
+    replace(path, page(await report_on(database, now()), no_run_after))
 
 
 def replace(path: Path, text: str) -> None:
