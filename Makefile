@@ -1,5 +1,5 @@
-# Every target installs what it needs: a virtual environment with locked packages, and Prosody
-# (Debian's package, its service neither started nor enabled).
+# Every target installs what it needs: a virtual environment with locked packages and, where it needs
+# them, Debian's Prosody, PostgreSQL, Redis, Chromium and the like (no service started or enabled).
 #   make install         only the virtual environment, with the command `lastword`
 #   make demo            the main job, end to end, on loopback; stays until Ctrl-C
 #   make demo ONCE=1     the same, leaves by itself     PEOPLE=800 for more people
@@ -61,7 +61,7 @@ canary:
 
 payloads: $(VENV)/.installed
 	@scripts/install-debian prosody prosody-modules
-	@$(BIN)/python -m bench.payloads --seed $(SEED)
+	@$(BIN)/python -m bench.payloads $(if $(SEED),--seed $(SEED))
 
 check: $(VENV)/.installed
 	@$(BIN)/ruff check
