@@ -345,7 +345,9 @@ def _check(scene: Stage, words: Words, ends: Mapping[str, State]) -> None:
     assert {place: what for place, what in private.items() if not _is_ours(place)} == {}
     assert any("account.published_status" in place for place in private), "looked nowhere"
     log = (scene.lastword.data_dir / "logs" / "worker.log").read_text("utf-8", "replace")
-    for said in ("KeyError: …", "RuntimeError: …", "Fatal Python error: Aborted", "DEBUG"):
+    # The dump of a crash is written piece by piece while other threads go on logging.
+    dump = ("Fatal Python error: ", "Aborted\n", "(most recent call first):\n")
+    for said in ("KeyError: …", "RuntimeError: …", *dump, "DEBUG"):
         assert said in log, said
 
 
