@@ -25,9 +25,10 @@ from demo.prefect_api import PrefectAPI
 from demo.private_redis import private_redis
 from demo.serving import serving
 from demo.stage import free_port
+from deployments.deploying import deploy
 from deployments.processes import Child, child
 from deployments.profile import WORK_POOL, Cluster, server_environment, worker_environment
-from deployments.server import deploy, make_work_pool, wait_until_it_answers
+from deployments.server import make_work_pool, wait_until_it_answers
 from lastword.secrets import Keyring
 from lastword.settings import Settings
 from models import Account, schema

@@ -88,11 +88,8 @@ class _Deployed:
 
     def __init__(self, api: str, environment: Mapping[str, str], home: Path) -> None:
         os.environ.update(client_environment(home / "prefect", api))
-        from deployments.server import (  # noqa: PLC0415 (imports Prefect)
-            deploy,
-            make_work_pool,
-            wait_until_it_answers,
-        )
+        from deployments.deploying import deploy  # noqa: PLC0415 (imports Prefect)
+        from deployments.server import make_work_pool, wait_until_it_answers  # noqa: PLC0415
 
         async def set_up() -> None:
             await wait_until_it_answers(api, _WAIT)

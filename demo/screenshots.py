@@ -58,6 +58,7 @@ async def take(to: Path) -> None:
             PrefectAPI(f"http://127.0.0.1:{port}/api") as api,
         ):
             with show.step("Two runs over everybody; between them some write, and one is healed"):
+                await api.pause(DEPLOYMENT)
                 first = await _run(api)
                 for person in crowd[-4:]:
                     scene.site.change_post(person.name, NEWS)
@@ -65,6 +66,7 @@ async def take(to: Path) -> None:
                 edit = ("accounts", "edit", HEALED, "--password-stdin")
                 await scene.lastword(*edit, stdin=password)
                 second = await _run(api)
+                await api.resume(DEPLOYMENT)
             async with browser() as page:
                 with show.step("Looking at Prefect's UI"):
                     await _prefect(page, f"http://127.0.0.1:{port}", api, (first, second), to)

@@ -45,6 +45,7 @@ class Story:
                 schedules = (await api.deployment(DEPLOYMENT))["schedules"]
                 intervals = [schedule["schedule"].get("interval") for schedule in schedules]
                 self._show.expect(intervals == [1800.0], f"the schedule is 1800 s: {intervals}")
+                await api.pause(DEPLOYMENT)  # its half hour may come at any moment
                 yield f"http://127.0.0.1:{port}"
         finally:
             await up.__aexit__(None, None, None)
@@ -85,6 +86,7 @@ class Story:
         text = seen[changed.name].status
         self._show.say(f"{changed.name} now: {text}")
         self._show.expect(text == NEWS, f"the contact sees {changed.name}'s new post")
+        await self._api.resume(DEPLOYMENT)
 
     def end(self, ui: str) -> bool:
         """Say how it went; return whether an expectation was broken."""

@@ -1,12 +1,9 @@
-"""A Prefect server: asked whether it is there, given our work pool and deployments."""
+"""A Prefect server: asked whether it is there, given our work pool."""
 
 import asyncio
 import errno
 import socket
-import sys
-from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from prefect.client.orchestration import get_client
@@ -21,13 +18,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Crashed
 
-from deployments.processes import child
 from deployments.profile import WORK_POOL
-
-DEPLOY = 120.0
-"""Seconds for Prefect's command to deploy."""
-
-PREFECT_YAML = Path(__file__).parent.parent / "prefect.yaml"
 
 
 class ServerTrouble(Exception):
@@ -108,24 +99,3 @@ async def close_abandoned_runs(api: str, worker: str) -> None:
                 if run.labels.get("prefect.worker.name", worker) != worker:
                     continue
                 await client.set_flow_run_state(run.id, crashed, force=True)
-
-
-async def deploy(environment: Mapping[str, str], log: Path) -> None:
-    """Apply the deployments of prefect.yaml; doing it again changes nothing.
-
-    Args:
-        environment: variables for Prefect's command.
-        log: file for what Prefect says about it.
-
-    Raises:
-        ServerTrouble: the deployments were refused, or Prefect's command never ends.
-    """
-    command = (sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all")
-    file = ("--prefect-file", str(PREFECT_YAML))
-    async with child("the deployment", (*command, *file), environment, log) as running:
-        try:
-            code = await asyncio.wait_for(running.process.wait(), DEPLOY)
-        except TimeoutError:
-            code = None
-    if code != 0:
-        raise ServerTrouble(f"Prefect refused the deployments of {PREFECT_YAML.name}: read {log}")

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployments import profile
+from deployments.deploying import deploy
 from deployments.processes import Child, adopt_orphans, child, end_orphans
 from deployments.server import (
     ServerTrouble,
     check_port,
     close_abandoned_runs,
-    deploy,
     make_work_pool,
     wait_until_it_answers,
 )

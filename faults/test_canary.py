@@ -207,6 +207,7 @@ async def _up(scene: Stage) -> AsyncIterator[PrefectAPI]:
                 assert process.returncode is None, said.read_text()
                 await asyncio.sleep(0.2)
         async with PrefectAPI(f"http://127.0.0.1:{port}/api") as api:
+            await api.pause(DEPLOYMENT)
             yield api
     finally:
         with suppress(ProcessLookupError):

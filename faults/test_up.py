@@ -129,7 +129,7 @@ async def _sleep_for_two_days(world: World, url: str) -> str:
     asleep = processes_of(world.scene.lastword.data_dir)
     for process in asleep:
         process.send_signal(signal.SIGSTOP)
-    # Ten minutes after a half hour: by then nothing is due but what was missed.
+    # Ten minutes after a half hour, three after a run's time: nothing is due but what was missed.
     world.clock.set(timedelta(days=2, seconds=600 - time() % 1800))
     await asyncio.sleep(1)
     for process in asleep:

@@ -38,6 +38,7 @@ async def test_every_task_run_is_recorded_and_no_password_shown(
     async with stage(crowd, settings) as scene:
         up = scene.lastword.up(port, 180, "--profile", "cluster")
         async with up as process, PrefectAPI(api_url) as api:
+            await api.pause(DEPLOYMENT)
             run = await api.start(DEPLOYMENT)
             # Three of eight failed: more than the threshold.
             assert (await api.end(run, deadline=90)).type == "FAILED"

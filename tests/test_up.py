@@ -81,6 +81,7 @@ async def test_schedule_reruns_collisions_and_a_clean_end() -> None:
             assert all(field["description"] for field in form.values())
 
             assert await api.scheduled(DEPLOYMENT, deadline=60)
+            await api.pause(DEPLOYMENT)  # its half hour may come at any moment
             assert await from_another_web_page(port) == httpx.codes.FORBIDDEN
 
             names = [person.name for person in crowd if not person.silent]
@@ -194,6 +195,7 @@ async def test_ended_in_the_middle_of_a_run_it_runs_again() -> None:
         port = free_port()
         url = f"http://127.0.0.1:{port}/api"
         async with scene.lastword.up(port, deadline=120), PrefectAPI(url) as api:
+            await api.pause(DEPLOYMENT)
             first = await _under_way(api)
             second_up = await scene.lastword.ask("up", "--port", str(free_port()))
             assert second_up.code == 2
@@ -202,6 +204,7 @@ async def test_ended_in_the_middle_of_a_run_it_runs_again() -> None:
 
         async with scene.lastword.up(port, deadline=120) as up, PrefectAPI(url) as api:
             assert (await api.state(first)).type == "CRASHED"
+            assert (await api.deployment(DEPLOYMENT))["paused"], "a person did that"
             await _under_way(api)
             # A run is in a session of its own: it must not outlive its worker, nor hold up ours.
             os.kill(_worker_of(scene.directory), signal.SIGKILL)

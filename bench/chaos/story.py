@@ -22,7 +22,8 @@ from bench.chaos.telling import Diary
 from bench.chaos.world import World, world
 from demo.contact import Seen
 from deployments import profile
-from deployments.server import deploy, make_work_pool, wait_until_it_answers
+from deployments.deploying import deploy
+from deployments.server import make_work_pool, wait_until_it_answers
 from lastword import accounts
 from models import Account, Health
 
