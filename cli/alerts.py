@@ -164,12 +164,12 @@ async def _server(settings: Settings) -> AsyncIterator["Alerts"]:
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     from deployments.alerts.channel import ChannelTrouble  # noqa: PLC0415
     from deployments.alerts.install import Alerts  # noqa: PLC0415
-    from deployments.server import answers  # noqa: PLC0415
+    from deployments.server import ServerTrouble, answers  # noqa: PLC0415
 
-    if not await answers(api):
-        raise UsageError(f"no Prefect server answers at {api}: see `lastword up`")
     try:
+        if not await answers(api):
+            raise UsageError(f"no Prefect server answers at {api}: see `lastword up`")
         async with Alerts.at(api) as alerts:
             yield alerts
-    except ChannelTrouble as error:
+    except (ChannelTrouble, ServerTrouble) as error:
         raise UsageError(str(error)) from None

@@ -64,11 +64,15 @@ async def _prefect(settings: Settings) -> AsyncIterator[Finding]:
         return
     # Prefect reads its environment when it is first imported.
     os.environ.update(client_environment(settings.data_dir / "prefect", api))
-    from deployments.server import answers  # noqa: PLC0415
+    from deployments.server import ServerTrouble, answers  # noqa: PLC0415
     from flows.granularity import why_coarse  # noqa: PLC0415
 
-    if not await answers(api):
-        yield Finding("Prefect", Level.TROUBLE, f"no server answers at {api}: see `lastword up`")
+    try:
+        trouble = None if await answers(api) else f"no server answers at {api}: see `lastword up`"
+    except ServerTrouble as error:
+        trouble = str(error)
+    if trouble:
+        yield Finding("Prefect", Level.TROUBLE, trouble)
         return
     yield Finding("Prefect", Level.OK, f"its server answers at {api}")
     async with Database.open(settings.database) as database:

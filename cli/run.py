@@ -20,6 +20,7 @@ from deployments.temporary import temporary_server
 from deployments.whereabouts import api_in_use
 from lastword import runs
 from lastword.advice import advice
+from lastword.data_dir import make_usable
 from lastword.failure_table import ROWS
 from lastword.runs import Tally, Which
 from lastword.services import open_services
@@ -58,6 +59,7 @@ def run(
     names = list(accounts) or None
     # Meets a missing key, a database of another version or an unknown name before Prefect starts.
     asyncio.run(_check(settings, Which(which), names))
+    make_usable(settings.data_dir)
 
     ended = _run(settings, which, names, force=force, dry_run=dry_run, quiet=json)
     if dry_run:

@@ -17,6 +17,7 @@ from deployments.processes import Child
 from deployments.profile import PrefectServer, client_environment
 from deployments.whereabouts import AlreadyUp, known
 from lastword import runs
+from lastword.data_dir import make_usable
 from lastword.health_port import health_port
 from lastword.metrics import metrics
 from lastword.readiness import readiness
@@ -66,6 +67,7 @@ def up(
     cluster = asyncio.run(cluster_of(settings)) if profile == "cluster" else None
     prefect = PrefectServer(host, port, server, cluster)
     asyncio.run(_prepare(settings))
+    make_usable(settings.data_dir)
     # Prefect reads its environment when it is first imported.
     os.environ.update(client_environment(settings.data_dir / "prefect", prefect.api))
     # Only Prefect's server needs these, and gets them in variables of its own.
@@ -143,10 +145,13 @@ async def _health(
     settings: Settings, database: Database, api: str, started: asyncio.Event
 ) -> AsyncIterator[str]:
     """Tell over HTTP how we do; yield where."""
-    from deployments.server import answers  # noqa: PLC0415 (imports Prefect: see above)
+    from deployments.server import ServerTrouble, answers  # noqa: PLC0415 (imports Prefect)
 
     async def prefect() -> str | None:
-        return None if await answers(api) else f"no server answers at {api}"
+        try:
+            return None if await answers(api) else f"no server answers at {api}"
+        except ServerTrouble as error:
+            return str(error)
 
     async def schedule() -> str | None:
         return None if started.is_set() else "starting"

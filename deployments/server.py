@@ -14,11 +14,14 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import State, StateType
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.exceptions import ObjectAlreadyExists, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Crashed
 
 from deployments.profile import WORK_POOL
+
+_REFUSALS = (401, 403)
+"""HTTP's codes: unauthorized, forbidden."""
 
 
 class ServerTrouble(Exception):
@@ -36,20 +39,38 @@ def check_port(host: str, port: int) -> None:
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         if getattr(error, "errno", None) == errno.EADDRINUSE:
             raise ServerTrouble(
                 f"port {port} is taken: `--port N` for another, or `--server URL` if it is Prefect"
             ) from None
         said = getattr(error, "strerror", None) or error
+        if isinstance(error, UnicodeError):  # its own words are of a codec
+            said = "it is no name"
         raise ServerTrouble(f"nothing can listen at {host}, port {port}: {said}") from None
 
 
 async def answers(api: str) -> bool:
-    """Tell whether a Prefect server answers at this API address."""
+    """Tell whether a Prefect server answers at this API address.
+
+    Raises:
+        ServerTrouble: it does, and refuses us.
+    """
     with temporary_settings({PREFECT_API_URL: api}):
         async with get_client() as client:
-            return await client.api_healthcheck() is None
+            if await client.api_healthcheck() is not None:
+                return False
+            # Of its health it tells whoever asks, also without the password.
+            try:
+                await client.request("GET", "/admin/version")
+            except PrefectHTTPStatusError as error:
+                if error.response.status_code in _REFUSALS:
+                    raise ServerTrouble(
+                        f"Prefect's server at {api} refuses us: set PREFECT_API_AUTH_STRING to"
+                        " what its own PREFECT_SERVER_API_AUTH_STRING says"
+                    ) from None
+                return False
+    return True
 
 
 async def wait_until_it_answers(api: str, deadline: float) -> None:
@@ -60,7 +81,7 @@ async def wait_until_it_answers(api: str, deadline: float) -> None:
         deadline: seconds to wait.
 
     Raises:
-        ServerTrouble: it did not answer in time.
+        ServerTrouble: it did not answer in time, or refuses us.
     """
     try:
         async with asyncio.timeout(deadline):

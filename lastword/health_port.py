@@ -82,9 +82,10 @@ def _listen(host: str, port: int, setting: str) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         # socket's own words name the address once more; a name that is not found has no errno.
-        said = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        number = getattr(error, "errno", None) or 0
+        said = os.strerror(number) if number > 0 else getattr(error, "strerror", "it is no name")
         raise UsageError(
             f"nothing can answer for health at {host}, port {port} ({said}): set {setting}"
         ) from None

@@ -174,10 +174,12 @@ async def test_a_taken_port_is_told() -> None:
             said = await scene.lastword.ask("up", "--port", port)
             nowhere = await scene.lastword.ask("up", "--host", "192.0.2.1", "--port", port)
             nobody = await scene.lastword.ask("up", "--host", "no-such-host.invalid")
-    assert (said.code, nowhere.code, nobody.code) == (2, 2, 2)
+            no_name = await scene.lastword.ask("up", "--host", "127.0.0..1")
+    assert (said.code, nowhere.code, nobody.code, no_name.code) == (2, 2, 2, 2)
     assert f"port {port} is taken" in said.errors
     assert f"nothing can listen at 192.0.2.1, port {port}: " in nowhere.errors
     assert "nothing can listen at no-such-host.invalid" in nobody.errors
+    assert "nothing can listen at 127.0.0..1, port 4200: it is no name" in no_name.errors
 
 
 def test_a_server_that_listens_everywhere_is_asked_on_loopback(tmp_path: Path) -> None:
