@@ -16,7 +16,7 @@ from lastword.usage import UsageError
 class ClusterSettings(FileSettings):
     """Where Prefect's server keeps its tables and its messages in the profile `cluster`."""
 
-    model_config = SettingsConfigDict(env_prefix="LASTWORD_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="LASTWORD_", env_ignore_empty=True, extra="ignore")
 
     FROM_FILES = frozenset({"prefect_database_url", "redis_url"})
 

@@ -170,6 +170,8 @@ def _read_json(text: str, file: str) -> list[Row]:
         raise ImportTrouble([Problem(place, None, f"no JSON: {error.msg}")]) from None
     except RecursionError:
         raise ImportTrouble([Problem(file, None, "no list of accounts")]) from None
+    except ValueError:  # Python refuses to read one of thousands of digits
+        raise ImportTrouble([Problem(file, None, "a number in it is too long")]) from None
     if not isinstance(items, list):
         raise ImportTrouble([Problem(file, None, "no list: it is [{…}, {…}]")])
     problems: list[Problem] = []

@@ -24,7 +24,7 @@ class Settings(FileSettings):
     """Built at the start of a command or run, never at import."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LASTWORD_", extra="ignore", hide_input_in_errors=True
+        env_prefix="LASTWORD_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
 
     FROM_FILES = frozenset({"database_url", "notifier_password", "ping_url"})

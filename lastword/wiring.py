@@ -26,6 +26,7 @@ NEVER = "never"
 """Typed for `expires_after`: a status stays."""
 LONGEST_STATUS = 1000
 
+_DIGITS = 32
 _KEPT = {"keep": True, "drop": False}
 _YES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _NAME = re.compile(r"\w[\w.@+-]{0,63}")
@@ -71,13 +72,21 @@ def checked(field: str, text: str) -> Any:  # noqa: ANN401 (each column has its 
     Raises:
         ValueError: it cannot be one; the message says what one looks like.
     """
-    limit = _LONGEST.get(field, 4096)
-    if len(text) > limit:
-        raise ValueError(f"the {field} has {len(text)} characters, and {limit} is the limit")
+    _check_length(field, text)
     # Control characters spoil terminals and logs; a lone surrogate has no UTF-8.
     if field != "password" and any(unicodedata.category(one) in {"Cc", "Cs"} for one in text):
         raise ValueError(f"the {field} has a control character in it")
-    return _CHECKS[field](text)
+    value = _CHECKS[field](text)
+    # Kept, it may be longer than it was typed: words with a space after each comma.
+    if isinstance(value, str):
+        _check_length(field, value)
+    return value
+
+
+def _check_length(field: str, text: str) -> None:
+    limit = _LONGEST.get(field, 4096)
+    if len(text) > limit:
+        raise ValueError(f"the {field} has {len(text)} characters, and {limit} is the limit")
 
 
 def checked_password(password: SecretStr) -> SecretStr:
@@ -124,7 +133,8 @@ def _template(text: str) -> str:
 
 
 def _length(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text[:6]) <= LONGEST_STATUS:
+    # Python refuses to read a number of thousands of digits.
+    if not text.isdecimal() or len(text) > _DIGITS or not 1 <= int(text) <= LONGEST_STATUS:
         raise ValueError(f"{text[:32]!r} is no length: it is a number from 1 to {LONGEST_STATUS}")
     return int(text)
 

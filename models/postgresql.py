@@ -17,6 +17,8 @@ _TROUBLED = "it cannot serve us now ({error}): look at its log"
 
 # By SQLSTATE, or by its class (PostgreSQL manual, appendix A).
 _WORDS = {
+    # Its own words may quote the value.
+    "22": "it cannot keep a value that it was given (SQLSTATE {error.sqlstate}): please report it",
     "28": "it refuses us ({error}): look at user and password in the URL",
     "3D000": "there is no such database: create it first, with `createdb`",
     "42501": "our user may not do this ({error}): give it the right",

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from uuid import UUID
 
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
+from prefect.exceptions import ObjectNotFound
 from prefect.utilities.urls import url_for
 
 from lastword import cause_store
@@ -120,11 +122,19 @@ def _late(flow_run: FlowRun) -> timedelta | None:
 
 
 async def _drift(run: Run) -> str | None:
-    """Compare what Prefect has recorded of the run before with our own row of it."""
+    """Compare what Prefect has recorded of the run before with our own row of it.
+
+    Returns:
+        What it lacks, in words; empty: nothing. None: there is nothing to compare.
+    """
     age = now() - (run.ended_at or now())
     if run.flow_run_id is None or run.state == "Crashed" or not _SETTLED < age < _KEPT:
         return None
     async with get_client() as client:
+        try:
+            await client.read_flow_run(UUID(run.flow_run_id))
+        except ObjectNotFound:
+            return None  # it was told to another server, as `lastword run` starts one
         flow_runs = await flow_runs_of(client, run.flow_run_id)
         recorded = await _recorded(client, flow_runs, "sync ")
         # Where accounts shared task runs, Prefect knows of none: there is nothing to compare.

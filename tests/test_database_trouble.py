@@ -48,6 +48,18 @@ def test_a_wrong_url_is_told_without_its_password(wrong: str, words: str) -> Non
     assert "sesame" not in str(told.value)
 
 
+async def test_a_value_that_postgresql_cannot_keep_is_told(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    await schema.upgrade(database)
+    account = _account("alice")
+    account.only = "canary " * 200
+    with pytest.raises(DatabaseTrouble, match=r"cannot keep a value .*SQLSTATE 22001") as told:
+        async with database.session() as session, session.begin():
+            session.add(account)
+    assert "canary" not in str(told.value)
+    await database.dispose()
+
+
 async def test_a_locked_sqlite_is_told(sqlite_url: str) -> None:
     database = Database(f"{sqlite_url}?timeout=0.1")
     await schema.upgrade(database)

@@ -12,7 +12,10 @@ from unittest.mock import patch
 from uuid import UUID
 
 import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Completed
 from sqlmodel import select
 
 from bench.broker import CEILING
@@ -191,10 +194,19 @@ async def test_a_run_in_batches(database: Database, source: Scripted) -> None:
     assert await _drift(run_row) is None
     run_row.due = 1
     assert await _drift(run_row) == ""
-    deleted = run_row.model_copy(update={"flow_run_id": str(UUID(int=1)), "due": CROWD})
-    assert await _drift(deleted) == (
+    async with get_client() as client:
+        lost = await client.create_flow_run(flow(sync_nobody), state=Completed())
+    run_row = run_row.model_copy(update={"flow_run_id": str(lost.id), "due": CROWD})
+    assert await _drift(run_row) == (
         f"of the {CROWD} accounts of the run before, Prefect has recorded 0"
     )
+    # Another server's, as of `lastword run` while no `lastword up` was there.
+    elsewhere = run_row.model_copy(update={"flow_run_id": str(UUID(int=1))})
+    assert await _drift(elsewhere) is None
+
+
+def sync_nobody() -> None:
+    pass
 
 
 async def test_a_dry_run_in_batches(database: Database, source: Scripted) -> None:

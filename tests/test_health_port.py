@@ -121,6 +121,9 @@ async def test_a_taken_port_is_told() -> None:
         with pytest.raises(UsageError, match=r"in use.*: set LASTWORD_HEALTH_PORT"):
             async with health_port(port, ready, setting="LASTWORD_HEALTH_PORT"):
                 pass
+    with pytest.raises(UsageError, match=r"at 127.0.0..1, port 0 \(it is no name\): set P"):
+        async with health_port(0, ready, host="127.0.0..1", setting="P"):
+            pass
 
 
 async def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,7 @@ def test_a_file_that_is_no_list_is_told_in_one_line(
         ('[{"name": 5}]', "people.json, item 1, column name: not a text"),
         ('[{"colour": "red"}]', "people.json, item 1, column colour: unknown"),
         ("[" * 100_000, "people.json: no list of accounts"),
+        (f'[{{"length": {"9" * 5_000}}}]', "people.json: a number in it is too long"),
     ],
 )
 def test_json_that_is_no_list_is_told_in_one_line(file: Path, content: str, line: str) -> None:

@@ -66,6 +66,18 @@ def test_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.logins == 7
 
 
+@pytest.mark.parametrize("kind", ALL)
+def test_what_is_empty_is_not_set(
+    kind: type[BaseSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_default = kind()
+    for name in kind.model_fields:
+        variable = f"{kind.model_config['env_prefix']}{name}".upper()
+        monkeypatch.setenv(variable, "")
+        monkeypatch.setenv(f"{variable}_FILE", "")
+    assert kind() == by_default
+
+
 def test_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LASTWORD_FAILURE_THRESHOLD", "2")
     with pytest.raises(ValidationError, match="failure_threshold"):

@@ -19,6 +19,7 @@ from lastword.wiring import checked, checked_password
         ("publisher", "login", "login"),
         ("template", "{source}: {text}", "{source}: {text}"),
         ("length", "1000", 1000),
+        ("length", "0001000", 1000),
         ("mentions", "Drop", False),
         ("hashtags", "keep", True),
         ("max_age", "90d", timedelta(days=90)),
@@ -59,6 +60,8 @@ def test_wiring_is_kept_in_its_normal_form(field: str, typed: str, kept: object)
         ("length", "1001", "a number from 1 to 1000"),
         ("length", "-5", "a number from 1 to 1000"),
         ("length", "9" * 30, "a number from 1 to 1000"),
+        ("length", "9" * 5000, "the length has 5000 characters"),
+        ("length", "000005999999", "a number from 1 to 1000"),
         ("mentions", "yes", "neither keep nor drop"),
         ("max_age", "month", "looks like 30d, 12h or 90m"),
         ("max_age", "0d", "looks like 30d, 12h or 90m"),
@@ -69,6 +72,7 @@ def test_wiring_is_kept_in_its_normal_form(field: str, typed: str, kept: object)
         ("pep", "none,tune", "there is no 'none'"),
         ("never", "#", "neither a word nor a #tag"),
         ("never", "a," * 600, "1024 is the limit"),
+        ("only", ",".join(f"a{it}" for it in range(199)), "has 1082 characters, and 1024 is"),
     ],
 )
 def test_wrong_wiring_says_what_is_right(field: str, typed: str, words: str) -> None:

@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class HoldSettings(BaseSettings):
     """Beside those of `lastword.settings`."""
 
-    model_config = SettingsConfigDict(env_prefix="LASTWORD_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="LASTWORD_", env_ignore_empty=True, extra="ignore")
 
     hold_login_rate: float = Field(default=10, gt=0, le=1_000)
     """Logins a second on one server."""

@@ -82,7 +82,7 @@ class OperatorSettings(FileSettings):
     """What only this publisher needs."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LASTWORD_", extra="ignore", hide_input_in_errors=True
+        env_prefix="LASTWORD_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
 
     FROM_FILES = frozenset({"operators"})

@@ -25,7 +25,9 @@ _SERVICE = "AtprotoPersonalDataServer"
 class BlueskySettings(BaseSettings):
     """Where identities are looked up, by environment variables named `LASTWORD_BLUESKY_…`."""
 
-    model_config = SettingsConfigDict(env_prefix="LASTWORD_BLUESKY_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="LASTWORD_BLUESKY_", env_ignore_empty=True, extra="ignore"
+    )
 
     resolver: str = "https://public.api.bsky.app"
     """Says which DID a handle stands for (`com.atproto.identity.resolveHandle`)."""

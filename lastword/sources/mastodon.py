@@ -23,7 +23,7 @@ class MastodonSettings(FileSettings):
     """What only this source needs."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LASTWORD_", extra="ignore", hide_input_in_errors=True
+        env_prefix="LASTWORD_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
 
     FROM_FILES = frozenset({"mastodon_tokens"})

@@ -22,7 +22,7 @@ class XSettings(FileSettings):
     """Environment variables `LASTWORD_X_…`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LASTWORD_", extra="ignore", hide_input_in_errors=True
+        env_prefix="LASTWORD_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
 
     FROM_FILES = frozenset({"x_token"})
