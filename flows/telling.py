@@ -10,6 +10,7 @@ from lastword.defect import defect
 from lastword.ping import Ping
 from lastword.settings import Settings
 from lastword.surprise import may_speak
+from lastword.wrong_settings import told_as_systemic
 from tasks.tell_operators import tell
 
 
@@ -23,7 +24,8 @@ def telling(*, is_whole: bool) -> Iterator[Ping]:
     """
     ping = Ping(None)
     try:
-        url = Settings().ping_url
+        with told_as_systemic():
+            url = Settings().ping_url
         ping = Ping(url if is_whole else None)
         yield ping
     except FlowRunTimeoutError as error:
