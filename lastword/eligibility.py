@@ -1,6 +1,6 @@
 """Which post may become the status: pure functions with reasons."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -124,9 +124,23 @@ class Rules:
         """Tell whether a post, and so all that were written before it, are too old."""
         return self._fault_of_age(post) is not None
 
+    def may_follow(self, posts: Sequence[Post]) -> bool:
+        """Tell whether posts before these, of which none will do, are worth a look.
+
+        Where all are too old, so are those before them; but one that stands may stay.
+
+        Args:
+            posts: in any order.
+        """
+        return not posts or not all(self._is_beyond(post.time) for post in posts)
+
     def has_expired(self, time: datetime | None) -> bool:
         """Tell whether a status of a post of that time is stale."""
         return bool(self.expires_after and time and self.now - time > self.expires_after)
+
+    def _is_beyond(self, time: datetime | None) -> bool:
+        is_old = self.standing is None and time is not None and self.now - time > self.max_age
+        return is_old or self.has_expired(time)
 
     def _fault_of_age(self, post: Post) -> str | None:
         stands = post.id == self.standing

@@ -97,12 +97,21 @@ class Instance:
             case ["lookup"] if "lookup" not in self.without:
                 found = self.accounts.get(request.query_params.get("acct", ""))
             case [number, "statuses"] if number in by_id:
-                return JSONResponse(self.statuses[number])
+                return JSONResponse(self._page(self.statuses[number], request))
             case [one] if "names" not in self.without:
                 found = self.accounts.get(one) or by_id.get(one)
             case _:
                 return None
         return JSONResponse(found) if found else None
+
+    @staticmethod
+    def _page(statuses: Any, request: Request) -> Any:  # noqa: ANN401
+        asked = request.query_params
+        if not isinstance(statuses, list) or "limit" not in asked:
+            return statuses
+        ids = [it.get("id") if isinstance(it, dict) else None for it in statuses]
+        start = ids.index(asked["max_id"]) + 1 if "max_id" in asked else 0
+        return statuses[start : start + int(asked["limit"])]
 
     def _feed(self, request: Request) -> Response:
         path = request.url.path

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from lastword.eligibility import Rules, words
 from lastword.errors import Gone, LastWordError, Rejected, Transient
 from lastword.sources.http import GuardedClient
 from lastword.sources.mastodon import Mastodon
@@ -28,7 +29,7 @@ async def test_id_is_looked_up_once(instance: Instance, mastodon: Mastodon) -> N
     assert await newest(mastodon, account) == await newest(mastodon, account) is not None
     assert instance.asked == ["lookup alice", "109/statuses", "109/statuses"]
     assert instance.parameters == {
-        "limit": "20",
+        "limit": "40",
         "exclude_replies": "true",
         "exclude_reblogs": "true",
     }
@@ -126,7 +127,7 @@ async def test_edited_and_deleted_posts(instance: Instance, mastodon: Mastodon) 
 
 async def test_a_page_of_nothing_but_replies(instance: Instance, mastodon: Mastodon) -> None:
     """A thread answers itself, and some servers list replies although they are told not to."""
-    replies = [{"id": str(n), "in_reply_to_id": "1", "content": "x"} for n in range(49, 29, -1)]
+    replies = [{"id": str(n), "in_reply_to_id": "1", "content": "x"} for n in range(69, 29, -1)]
     instance.statuses["109"] = replies
     account = instance.wired()
     assert await newest(mastodon, account) is None
@@ -134,6 +135,45 @@ async def test_a_page_of_nothing_but_replies(instance: Instance, mastodon: Masto
     assert instance.asked.count("109/statuses") == 2
     instance.statuses["109"] = [reply | {"in_reply_to_id": None, "tags": []} for reply in replies]
     assert await newest(mastodon, account) is not None
+
+
+async def test_the_one_that_stands_is_looked_for(instance: Instance, mastodon: Mastodon) -> None:
+    chatter = [status(number) for number in range(90, 50, -1)]
+    standing = status(50, "Mine #status", days=50)
+    instance.statuses["109"] = [*chatter, standing]
+    own = replace(RULES, only=words("#status"), max_age=timedelta(days=30), standing="50")
+    found = await newest(mastodon, instance.wired(), own)
+    assert found
+    assert found.id == "50"
+    assert instance.asked.count("109/statuses") == 2
+
+
+async def test_a_thread_whose_head_opts_out(instance: Instance, mastodon: Mastodon) -> None:
+    thread = [status(number, in_reply_to_id="51") for number in range(90, 51, -1)]
+    instance.statuses["109"] = [*thread, status(51, "Not this #nostatus"), status(50, "Mine")]
+    found = await newest(mastodon, instance.wired())
+    assert found
+    assert found.text == "Mine"
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        replace(RULES, max_age=timedelta(days=30)),
+        replace(RULES, expires_after=timedelta(days=2), standing="50"),
+    ],
+)
+async def test_what_is_too_old_is_not_paged_through(
+    rules: Rules, instance: Instance, mastodon: Mastodon
+) -> None:
+    instance.statuses["109"] = [status(number, days=50) for number in range(90, 49, -1)]
+    assert await newest(mastodon, instance.wired(), rules) is None
+    assert instance.asked.count("109/statuses") == 1
+
+
+def status(number: int, text: str = "Chatter", days: float = 0, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    time = (RULES.now - timedelta(days=days)).isoformat()
+    return {"id": str(number), "content": text, "created_at": time} | more
 
 
 async def test_server_without_lookup(instance: Instance, mastodon: Mastodon) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from lastword.eligibility import Choice, Rules
 from lastword.errors import Gone, LastWordError, Transient
-from lastword.post import Post
 from lastword.sources.allowance import Allowance
 from lastword.sources.bluesky_identity import Identity
 from lastword.sources.bluesky_post import COLLECTION, posts_of
@@ -78,7 +77,7 @@ async def choose(reply: Reply, identity: Identity, rules: Rules, limit: int) -> 
         if not isinstance(records, list):
             raise ValueError("it has no list of records")  # noqa: TRY004  # about a document
         posts = list(posts_of(records, identity))
-        further = len(records) >= limit and _is_worth_more(posts, rules)
+        further = len(records) >= limit and rules.may_follow(posts)
         return rules.choose(posts), _cursor_of(page) if further else ""
 
     try:
@@ -86,12 +85,6 @@ async def choose(reply: Reply, identity: Identity, rules: Rules, limit: int) -> 
     except ValueError as error:
         host = host_of(reply.url)
         raise Transient(f"{host} does not answer as a data server of Bluesky now") from error
-
-
-def _is_worth_more(posts: list[Post], rules: Rules) -> bool:
-    """Where all posts are too old, so are those before them; but one that stands may stay."""
-    old = [post.time is not None and rules.now - post.time > rules.max_age for post in posts]
-    return rules.standing is not None or not old or not all(old)
 
 
 def _cursor_of(page: dict[str, Any]) -> str:

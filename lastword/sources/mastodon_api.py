@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 # Of an address without a token, and of each token: config/initializers/rack_attack.rb.
 _ALLOWANCE = Allowance(requests=300, seconds=300)
 
-PAGE = 20
-"""Statuses asked for at once."""
+PAGE = 40
+"""Statuses asked for at once: the most that Mastodon gives."""
 
 # No since_id: Mastodon allows a third as many requests with it as without.
 _NEWEST = f"limit={PAGE}&exclude_replies=true&exclude_reblogs=true"

@@ -155,11 +155,13 @@ class Visit:
         return choice
 
     async def _choose(self, statuses: list[Any]) -> Choice:
-        choice = self._rules.choose(self._posts(statuses))
-        if choice.post is None and len(statuses) >= PAGE:
-            # Some servers list replies and reposts all the same; and a thread answers itself.
+        posts = list(self._posts(statuses))
+        choice = self._rules.choose(posts)
+        if choice.post is None and len(statuses) >= PAGE and self._rules.may_follow(posts):
+            # A thread answers itself; some have few posts with their own words; and some servers
+            # list replies and reposts all the same. One page more, and no further.
             last = id_of(statuses[-1]) if isinstance(statuses[-1], dict) else None
-            if last and all(post.reply or post.repost for post in self._posts(statuses)):
+            if last:
                 older = await self._api.statuses(self.memory.base, self.memory.id or "", last)
                 choice = self._rules.choose(self._posts(statuses + older))
         return choice
