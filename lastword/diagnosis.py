@@ -46,10 +46,9 @@ def diagnosis(
         lines.append(("Last", f"{last}: {account.last_reason}"))
     elif account.last_reason:
         lines.append(("Last", f"outside a run: {account.last_reason}"))
-    if account.published_at:
-        status = account.published_status or ""
+    if (since := _since(account)) and (status := account.published_status):
         status = status if len(status) <= _SHOWN else f"{status[:_SHOWN]}…"
-        shown = f"“{status}” {ago(account.published_at, now)}"
+        shown = f"“{status}” {ago(since, now)}"
         lines += [("Shown", shown), ("By", way(account))]
         until = _lingers_until(account, now)
         if until:
@@ -95,7 +94,10 @@ def figures(
             "carrier": account.last_carrier,
             "at": account.last_at,
         },
-        "shown": {"status": account.published_status, "since": account.published_at},
+        "shown": {
+            "status": account.published_status,
+            "since": account.published_at if account.published_status else None,
+        },
         "lingers_until": _lingers_until(account, now),
         "next": {"at": next_at(account, now, last_run), "text": upcoming(account, now, last_run)},
         "to_do": _to_do(account),
@@ -104,6 +106,10 @@ def figures(
             for it in history
         ],
     }
+
+
+def _since(account: Account) -> datetime | None:
+    return account.published_at if account.published_status else None
 
 
 def _now(account: Account, now: datetime) -> str:

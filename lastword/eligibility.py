@@ -60,7 +60,8 @@ class Rules:
         opt_out: a post with this tag (without the #) is left alone.
         only: words and #tags of which a post must have one; empty: any post will do.
         never: words and #tags that a post must not have.
-        standing: id of the post that was published last, or None.
+        standing: id of the post that was published last, or None; one whose status was cleared
+            counts only where statuses expire, so that it does not come back.
         since: when it was published (aware); for expiry where the post has no time of its own.
     """
 
@@ -76,6 +77,7 @@ class Rules:
     @classmethod
     def of(cls, account: Account, *, now: datetime, max_age: timedelta, opt_out: str) -> Self:
         """Return an account's rules; `max_age` and `opt_out` are those of the settings."""
+        stands = account.published_status is not None
         return cls(
             now=now,
             max_age=account.max_age or max_age,
@@ -83,7 +85,7 @@ class Rules:
             opt_out=opt_out,
             only=words(account.only),
             never=words(account.never),
-            standing=account.published_post_id,
+            standing=account.published_post_id if stands or account.expires_after else None,
             since=account.published_at,
         )
 

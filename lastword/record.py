@@ -115,12 +115,15 @@ def _remember(
 ) -> None:
     """Carry over what the run learnt; skipped when people changed the wiring meanwhile."""
     account.source_memory = synced.source_memory
-    if outcome.status is not None:
+    if outcome.status == "":
+        # Of which post it was, and since when, is kept: what has expired must not come back.
+        account.published_status = None
+    elif outcome.status is not None:
         stood = (account.published_status, account.published_post_id)
-        account.published_status = outcome.status or None
+        account.published_status = outcome.status
         account.published_post_id = outcome.post.id if outcome.post else None
         if stood != (account.published_status, account.published_post_id):
-            account.published_at = now() if outcome.status else None
+            account.published_at = now()
     before = Prognosis(account.health, account.failures, account.due_at)
     prognosis = health_after(outcome, before, now=now(), seed=account.id or 0)
     if prognosis.health is not account.health:

@@ -76,7 +76,7 @@ class Account(SQLModel, table=True):
     published_status: str | None = Field(default=None, sa_type=Text)
     published_post_id: str | None = Field(default=None, sa_type=Text)
     published_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
-    """Since when the server has had this status."""
+    """Since when the server has had this status, or when it got the one that was cleared since."""
     checked_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     """When a run last got round to the account: those it could not, come first in the next."""
     source_memory: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)

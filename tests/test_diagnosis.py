@@ -295,6 +295,12 @@ def test_a_status_that_lingers() -> None:
     assert "max_resume_timeout: 3600" in lines[""]
 
 
+def test_a_status_that_was_cleared_is_not_shown() -> None:
+    cleared = account(published_status=None, published_at=NOW, last_outcome=OutcomeKind.PUBLISHED)
+    assert "Shown" not in dict(diagnosis(cleared, [], NOW))
+    assert figures(cleared, [], NOW)["shown"] == {"status": None, "since": None}
+
+
 def test_a_status_that_the_holder_keeps() -> None:
     held = account(
         publisher="hold",

@@ -141,6 +141,19 @@ def test_memory() -> None:
         assert Choice.from_memory(choice.to_memory() | {"etag": "x"}) == choice
 
 
+def test_what_was_cleared_counts_only_for_expiry() -> None:
+    account = Account(name="a", source="x:a", jid="a@b.example", published_post_id="1")
+
+    def standing() -> str | None:
+        return Rules.of(account, now=NOW, max_age=timedelta(days=7), opt_out="x").standing
+
+    assert standing() is None
+    account.expires_after = timedelta(hours=12)
+    assert standing() == "1"
+    account.expires_after, account.published_status = None, "x"
+    assert standing() == "1"
+
+
 def test_rules_of_an_account() -> None:
     account = Account(name="a", source="x:a", jid="a@b.example", only="Bread, #Tea")
     rules = Rules.of(account, now=NOW, max_age=timedelta(days=7), opt_out="quiet")

@@ -112,9 +112,32 @@ async def test_since_when_a_status_stands_and_when_it_was_looked_at(database: Da
     deferred = await times(Outcome.of_error(Deferred("later")))
     assert deferred[1] == unchanged[1], "it was not looked at: its turn is still to come"
     cleared = await times(Outcome(OutcomeKind.PUBLISHED, "cleared", status="", carrier="pep"))
-    assert cleared[0] is None
+    assert cleared[0] == published[0]
     saved, _ = await read(database)
-    assert (saved.published_status, saved.published_post_id) == (None, None)
+    assert (saved.published_status, saved.published_post_id) == (None, "1")
+
+
+async def test_what_has_expired_does_not_come_back(database: Database) -> None:
+    undated = Post(id="1", text="x")
+    account = await add(database, expires_after=timedelta(hours=12))
+
+    async def chosen(days: float = 0, post: Post = undated) -> Post | None:
+        saved, _ = await read(database)
+        at = now() + timedelta(days=days)
+        rules = Rules.of(saved, now=at, max_age=timedelta(days=30), opt_out="nostatus")
+        return rules.choose([post]).post
+
+    async def publish(outcome: Outcome) -> None:
+        run_id = await runs.begin(database, Which.DUE, 1, None)
+        await record(database, run_id, account, outcome, 0)
+
+    await publish(PUBLISHED)
+    assert await chosen() == undated
+    assert await chosen(days=1) is None
+    await publish(Outcome(OutcomeKind.PUBLISHED, "cleared", status="", carrier="pep"))
+    assert await chosen(days=1) is None
+    new = Post(id="2", text="y")
+    assert await chosen(days=1, post=new) == new
 
 
 async def test_those_that_wait_the_longest_come_first(database: Database) -> None:
