@@ -122,10 +122,6 @@ class Rules:
         fault = self.fault(choice.post) if choice.post else None
         return replace(choice, post=None, why=_none(fault)) if fault else choice
 
-    def is_too_old(self, post: Post) -> bool:
-        """Tell whether a post, and so all that were written before it, are too old."""
-        return self._fault_of_age(post) is not None
-
     def may_follow(self, posts: Sequence[Post]) -> bool:
         """Tell whether posts before these, of which none will do, are worth a look.
 

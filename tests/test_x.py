@@ -140,6 +140,18 @@ async def test_nobody_pays_for_what_is_too_old(server: XServer, x: X) -> None:
     assert server.asked == ["users"]
 
 
+async def test_old_post_that_stands_is_looked_for(server: XServer, x: X) -> None:
+    mine = post("Mine", 50 * 86_400)
+    server.add(1, post("@bob", 31 * 86_400, **REPLY), mine)
+    rules = replace(RULES, max_age=timedelta(days=30), standing=mine["id"])
+    choice = await x.latest(wired(), rules)
+    assert choice.post
+    assert choice.post.text == "Mine"
+    expiring = replace(rules, expires_after=timedelta(days=1))
+    assert (await X(x._http).latest(wired(), expiring)).post is None
+    assert server.asked == ["users", "timeline", "users"]
+
+
 async def test_own_words_are_looked_for_further_back(server: XServer, x: X) -> None:
     posts = [post(f"Chatter {number}", number) for number in range(20)]
     server.add(1, *posts, post("Here #status", 100))

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from lastword.errors import Deferred, Systemic, Transient
 from lastword.sources.http import GuardedClient
 from lastword.sources.x import X
+from models.types import now
 from tests.fixtures_http import newest
 from tests.fixtures_x import asking, post, wired
 from tests.x_server import TOKEN, XServer, problem, running
@@ -76,6 +77,19 @@ async def test_refused_for_too_many_requests(x_server: XServer, x_http: GuardedC
     with pytest.raises(Deferred, match="no more requests") as caught:
         await newest(X(x_http), wired())
     assert caught.value.until == datetime.fromtimestamp(x_server.reset, UTC)
+
+
+async def test_asked_to_wait_by_a_header_alone(x_server: XServer, x_http: GuardedClient) -> None:
+    """Whatever stands before X's API may turn us away, too, and knows nothing of its limits."""
+    x_server.add(1, post())
+    x_server.instead = PlainTextResponse("slow down", 429, {"Retry-After": "600"})
+    x = X(x_http)
+    for _ in range(2):
+        with pytest.raises(Deferred, match="no more requests") as caught:
+            await newest(x, wired())
+        assert caught.value.until
+        assert 590 < (caught.value.until - now()).total_seconds() <= 600
+    assert x_server.asked == ["users"], "what is known to be refused is not asked"
 
 
 async def test_timelines_have_a_limit_of_their_own(

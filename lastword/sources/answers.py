@@ -2,7 +2,7 @@
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -31,12 +31,10 @@ def check_status(response: httpx.Response) -> None:
         return
     words = f"{status} {_phrase(status)}".strip()
     answer = f"{place(response.url)} answers {words}"
-    retry_after = response.headers.get("retry-after")
     if status == HTTPStatus.TOO_MANY_REQUESTS or (
-        status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after
+        status == HTTPStatus.SERVICE_UNAVAILABLE and response.headers.get("retry-after")
     ):
-        until = _until(retry_after) or reset_of(response.headers)
-        raise Deferred(f"{answer}: it is asked again later", until)
+        raise Deferred(f"{answer}: it is asked again later", asked_until(response.headers))
     if status in _MISSING:
         raise Gone(f"{answer}: check the address or remove the account")
     if status in _NOT_PUBLIC:
@@ -51,6 +49,14 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return ""
+
+
+def asked_until(headers: Mapping[str, str]) -> datetime | None:
+    """Return until when a host asks us to wait, a day off at most, or None where it does not say.
+
+    By its Retry-After, else by when its limit starts anew.
+    """
+    return _until(headers.get("retry-after")) or reset_of(headers)
 
 
 def _until(retry_after: str | None) -> datetime | None:

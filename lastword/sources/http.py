@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from http.cookiejar import CookieJar
 from importlib.metadata import version
 from time import monotonic
@@ -25,7 +26,7 @@ from lastword.network import Network
 from lastword.pace import Pace
 from lastword.settings import Settings
 from lastword.sources.allowance import Allowance, Meter
-from lastword.sources.answers import check_status, trouble
+from lastword.sources.answers import asked_until, check_status, trouble
 from lastword.sources.body import LIMIT, read_body
 from lastword.sources.hosts import Hosts, parse_url, place
 from lastword.sources.politeness import Politeness
@@ -228,6 +229,8 @@ class GuardedClient:
         await self._hosts.check(url)
         response = await self._send(url, sent)
         meter.learn(response.headers)
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:  # expected or not
+            meter.close(asked_until(response.headers))
         try:
             if response.has_redirect_location:
                 try:

@@ -133,7 +133,7 @@ class X(Source):
         )
         if memory.choice.post or not user.newest_id:
             return memory
-        if user.newest and rules.is_too_old(user.newest):
+        if user.newest and not rules.may_follow([user.newest]):
             return memory
         looked = before.looked if before and before.newest == memory.newest else None
         if before and looked and rules.now - looked < _DAY:

@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 from pydantic import SecretStr
 
 from lastword.errors import Deferred, LastWordError, Rejected, Systemic, Transient
-from lastword.sources.allowance import Allowance, reset_of
-from lastword.sources.answers import PASSING
+from lastword.sources.allowance import Allowance
+from lastword.sources.answers import PASSING, asked_until
 from lastword.sources.http import GuardedClient, Reply
 from lastword.sources.items import read_apart
 from lastword.sources.x_user import Key, User, users_of
@@ -165,7 +165,7 @@ def _refusal(reply: Reply, page: dict[str, Any]) -> LastWordError:
     if trouble := _APP_IN_TROUBLE.get(reply.status):
         return _systemic(trouble)
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Deferred("X allows no more requests for now", reset_of(reply.headers))
+        return Deferred("X allows no more requests for now", asked_until(reply.headers))
     if reply.status in PASSING:
         return Transient(f"X answers {reply.status}")
     return _systemic(
