@@ -23,8 +23,10 @@ _GRAPHEME = regex.compile(r"\X")
 _MARKS = regex.compile(r"(\p{M}{8})\p{M}+")
 _CODE_POINTS = 16
 """Of a grapheme, on average, in a status: emoji are made of a dozen."""
-_MENTION = regex.compile(r"(?<![\w@./])(?:@\w(?:[\w.-]*\w)?)+")
-_HASHTAG = regex.compile(r"(?<![\w/&])[#\uff03][\w]*[\p{L}_][\w]*")
+# Neither is looked for in a link: what is left of it would lead elsewhere.
+_NO_LINK = r"https?://\S+(*SKIP)(*FAIL)|"
+_MENTION = regex.compile(_NO_LINK + r"(?<![\w@./])(?:@\w(?:[\w.-]*\w)?)+")
+_HASHTAG = regex.compile(_NO_LINK + r"(?<![\w/&])[#\uff03][\w]*[\p{L}_][\w]*")
 _VISIBLE = regex.compile(r"[^\s\p{Default_Ignorable_Code_Point}\u2800]")
 
 

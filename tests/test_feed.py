@@ -35,6 +35,20 @@ def test_saved_feeds(path: Path) -> None:
     assert (post.to_memory() if post else None) == expected
 
 
+@pytest.mark.parametrize(
+    ("link", "url"),
+    [
+        ("<link/>", "https://blog.example/1"),
+        ("<link> </link>", "https://blog.example/1"),
+        ("<link>2</link>", "https://feeds.example/a/2"),
+    ],
+)
+def test_a_permalink_serves_where_the_link_is_empty(link: str, url: str) -> None:
+    item = f"<item><title>x</title>{link}<guid>https://blog.example/1</guid></item>"
+    feed = f"<rss><channel>{item}</channel></rss>"
+    assert [post.url for post in read_feed(feed.encode(), URL)] == [url]
+
+
 class Host:
     """A host with one feed, that counts what it sends."""
 

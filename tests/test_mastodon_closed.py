@@ -53,15 +53,14 @@ async def test_feed_is_remembered(closed: Instance, http: GuardedClient) -> None
     closed.feeds["/users/alice/feed.atom"] = FEED
     account, mastodon = closed.wired(), Mastodon(http)
     post = await newest(mastodon, account)
-    assert closed.asked == [
-        *("lookup alice", "/@alice.rss", "/@alice/feed.rss", "/users/alice/feed.atom")
-    ]
+    feeds = ["/@alice.rss", "/@alice/feed.rss", "/users/alice/feed.atom"]
+    assert closed.asked == ["lookup alice", "/.well-known/webfinger", *feeds]
     assert await newest(mastodon, account) == post
     closed.feeds["/users/alice/feed.atom"] = FEED.replace("Spoilers", "More spoilers")
     changed = await newest(mastodon, account)
     assert changed
     assert changed.text == "Content warning: More spoilers"
-    assert closed.asked[4:] == ["/users/alice/feed.atom unchanged", "/users/alice/feed.atom"]
+    assert closed.asked[5:] == ["/users/alice/feed.atom unchanged", "/users/alice/feed.atom"]
 
 
 async def test_api_is_tried_again_each_day(closed: Instance, http: GuardedClient) -> None:
@@ -69,11 +68,11 @@ async def test_api_is_tried_again_each_day(closed: Instance, http: GuardedClient
     account, mastodon = closed.wired(), Mastodon(http)
     before = await newest(mastodon, account)
     assert await newest(mastodon, account, TOMORROW) == before
-    assert closed.asked[2:] == ["lookup alice", "/@alice.rss unchanged"]
+    assert closed.asked[3:] == ["lookup alice", "/@alice.rss unchanged"]
     closed.token = None
     later = replace(TOMORROW, now=TOMORROW.now + timedelta(days=1, minutes=1))
     after = await newest(mastodon, account, later)
-    assert closed.asked[4:] == ["lookup alice", "109/statuses"]
+    assert closed.asked[5:] == ["lookup alice", "109/statuses"]
     assert before and after  # noqa: PT018
     assert after.id == before.id
 

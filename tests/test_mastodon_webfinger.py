@@ -68,6 +68,29 @@ async def test_server_that_demands_a_token(domain: Domain, account: Account) -> 
     assert domain.server.asked == ["lookup alice", "/@alice.rss"]
 
 
+async def test_host_that_turns_programs_away(domain: Domain, account: Account) -> None:
+    domain.host.token = "secret"
+    assert await newest(domain.mastodon, account)
+    assert domain.host.asked == ["lookup alice", WEBFINGER]
+    assert await newest(domain.mastodon, account, TOMORROW)
+    assert domain.server.asked[-2:] == ["lookup alice", "109/statuses"]
+
+
+async def test_server_that_demands_a_token_and_names_itself(
+    domain: Domain, account: Account
+) -> None:
+    domain.host.token = "secret"
+    domain.host.feeds["/@alice.rss"] = (DATA / "mastodon.rss").read_text("utf-8")
+    for links in ([], [("self", f"https://{domain.host.address}/users/alice")]):
+        account.source_memory = {}
+        domain.host.asked.clear()
+        domain.links(*links)
+        assert await newest(domain.mastodon, account)
+        assert domain.host.asked == ["lookup alice", WEBFINGER, "/@alice.rss"]
+    await newest(domain.mastodon, account, TOMORROW)
+    assert domain.host.asked.count(WEBFINGER) == 1
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -62,6 +62,7 @@ def test_one_grapheme_of_thousands_of_code_points(text: str) -> None:
         ("with @bob@social.example and @ann, thanks", "with and , thanks"),
         ("mail me@home.example", "mail me@home.example"),
         ("see https://social.example/@bob", "see https://social.example/@bob"),
+        ("https://app.example/?by=@bob @bob", "https://app.example/?by=@bob"),
         ("@a@b@c d", "d"),
     ],
 )
@@ -77,6 +78,7 @@ def test_mentions(text: str, dropped: str) -> None:
         ("I love #bread.", "I love ."),
         ("We are #1 and C# is fine", "We are #1 and C# is fine"),
         ("see https://blog.example/#top", "see https://blog.example/#top"),
+        ("https://app.example/?v=#section #app", "https://app.example/?v=#section"),
         ("猫 #写真", "猫"),
         ("猫 \uff03写真", "猫"),
         ("नमस्ते #हिन्दी", "नमस्ते"),

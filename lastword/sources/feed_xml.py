@@ -147,8 +147,8 @@ def _warning(fields: Fields) -> str:
 
 def _link(fields: Fields, url: str) -> str | None:
     link, guid = fields.get("link"), fields.get("guid")
-    if link is not None:
-        return web_url(link.get("href") or _raw(link), link.base or url)
+    if link is not None and (found := link.get("href") or _raw(link).strip()):
+        return web_url(found, link.base or url)
     if guid is not None and guid.get("isPermaLink", "true") == "true":
         return web_url(_raw(guid), url)
     return None

@@ -117,7 +117,9 @@ class Visit:
         """Ask where the account was, or the host of its address; else where that one says."""
         try:
             return home, await self._ask(home)
-        except (Gone, Rejected):
+        except (Gone, Rejected, Closed) as error:
+            if isinstance(error, Closed) and self.memory.is_found:
+                raise  # it is read by its feed there
             elsewhere = await self._api.home_of(place_of(self.memory.handle))
             if elsewhere is None or elsewhere == home:
                 raise
