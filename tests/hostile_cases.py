@@ -178,7 +178,9 @@ NOT_WHAT_WAS_ASKED_FOR = {
     ),
     "nested HTML in RSS": Case(it.answers(it.rss(it.nested_html(_SMALL))), "Post"),
     "nested HTML in a JSON Feed": Case(it.answers(it.json_feed(it.nested_html(_SMALL))), "Post"),
-    "nested XML": Case(it.answers(b"<rss><channel>" + b"<a>" * (_SMALL // 3)), "nothing"),
+    "nested XML": Case(
+        it.answers(b"<rss><channel>" + b"<a>" * (_SMALL // 3)), "Rejected", _NO_FEED
+    ),
     "nested JSON": Case(it.answers(b'{"items":' + b"[" * _SMALL), "Rejected", _NO_FEED),
     "nested JSON for Mastodon": Case(
         it.answers(b"[" * _SMALL), "Rejected", _NO_MASTODON, _MASTODON

@@ -35,20 +35,6 @@ def test_saved_feeds(path: Path) -> None:
     assert (post.to_memory() if post else None) == expected
 
 
-@pytest.mark.parametrize(
-    ("link", "url"),
-    [
-        ("<link/>", "https://blog.example/1"),
-        ("<link> </link>", "https://blog.example/1"),
-        ("<link>2</link>", "https://feeds.example/a/2"),
-    ],
-)
-def test_a_permalink_serves_where_the_link_is_empty(link: str, url: str) -> None:
-    item = f"<item><title>x</title>{link}<guid>https://blog.example/1</guid></item>"
-    feed = f"<rss><channel>{item}</channel></rss>"
-    assert [post.url for post in read_feed(feed.encode(), URL)] == [url]
-
-
 class Host:
     """A host with one feed, that counts what it sends."""
 
@@ -209,6 +195,24 @@ async def test_the_encoding_that_only_a_header_says(host: Host, feed: Feed) -> N
     post = await newest(feed, host.account())
     assert post is not None
     assert post.text == "Привет"
+
+
+@pytest.mark.parametrize("kind", ["<rss><channel><title>x", "<rss><channel", "<feed><title>x"])
+async def test_cut_off_before_its_first_entry(kind: str, host: Host, feed: Feed) -> None:
+    """It must not pass for a feed without posts: that would clear the status."""
+    whole, host.body = host.body, f'<?xml version="1.0"?>{kind}'.encode()
+    account = host.account()
+    with pytest.raises(Rejected):
+        await newest(feed, account)
+    host.body = whole
+    post = await newest(feed, account)
+    host.body = f'<?xml version="1.0"?>{kind}'.encode()
+    with pytest.raises(Transient, match="where the feed was"):
+        await newest(feed, account)
+    host.body = b"<rss><channel><title>Q&A</title></channel></rss>"
+    assert await newest(feed, account) is None
+    host.body = whole
+    assert await newest(feed, account) == post
 
 
 async def test_large_feed(host: Host, feed: Feed) -> None:

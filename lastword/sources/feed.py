@@ -14,7 +14,7 @@ from lastword.errors import Gone, LastWordError, Rejected, Transient
 from lastword.post import Post
 from lastword.sources.base import Source
 from lastword.sources.discovery import announced, secured
-from lastword.sources.encoding import well_labelled
+from lastword.sources.encoding import in_utf_8
 from lastword.sources.feed_json import read_json
 from lastword.sources.feed_memory import remembered
 from lastword.sources.feed_xml import read_xml
@@ -186,7 +186,7 @@ def read_feed(body: bytes, url: str, content_type: str = "") -> Iterator[Post]:
     """
     if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return read_json(body, url)
-    return read_xml(well_labelled(body, content_type), url)
+    return read_xml(in_utf_8(body, content_type), url)
 
 
 def found_feed(account: Account) -> str | None:

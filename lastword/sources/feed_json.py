@@ -9,6 +9,7 @@ from typing import Any
 from lastword.post import Post
 from lastword.sources.html import to_text
 from lastword.sources.items import make_post, newest_first, web_url, when
+from lastword.sources.misskey_feed import is_misskeys
 
 
 def read_json(body: bytes, url: str) -> Iterator[Post]:
@@ -24,28 +25,29 @@ def read_json(body: bytes, url: str) -> Iterator[Post]:
     if not isinstance(feed, dict) or not isinstance(feed.get("items"), list):
         raise ValueError("it has no list of items")  # noqa: TRY004  # about a document, not a type
     items = [item for item in feed["items"] if isinstance(item, dict)]
+    by_misskey = is_misskeys(_string(item, "title") for item in items)
     return newest_first(
         (
             (when(item.get("date_published")) or when(item.get("date_modified")), item)
             for item in items
         ),
-        lambda item: _post(item, url),
+        lambda item: _post(item, url, by_misskey=by_misskey),
     )
 
 
-def _post(item: dict[str, Any], base: str) -> Post | None:
-    text = (
-        unescape(_string(item, "title"))  # plain text, but many send what they have for pages
-        or _string(item, "content_text")
-        or to_text(_string(item, "content_html"))
-        or _string(item, "summary")
-    )
+def _post(item: dict[str, Any], base: str, *, by_misskey: bool) -> Post | None:
+    # A title is plain text, but many send what they have for pages.
+    title = "" if by_misskey else unescape(_string(item, "title"))
+    summary = _string(item, "summary")
+    text = title or _string(item, "content_text") or to_text(_string(item, "content_html"))
     link = web_url(item.get("url"), base) or web_url(item.get("external_url"), base)
+    text = text or ("" if by_misskey else summary)
     return make_post(
         _string(item, "id") or link or sha256(text.encode("utf-8", "replace")).hexdigest(),
         text,
         url=link,
         time=when(item.get("date_published")) or when(item.get("date_modified")),
+        warning=summary if by_misskey else "",
         tags=_tags(item),
     )
 

@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterator
 from hashlib import sha256
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 from lxml import etree  # type: ignore[import-untyped]
 
 from lastword.post import Post
+from lastword.sources.feed_tree import tree_of
 from lastword.sources.html import to_text
 from lastword.sources.items import make_post, newest_first, web_url, when
-
-_BARE_AMPERSAND = re.compile(rb"&(?!#\d+;|#[xX][\da-fA-F]+;|(?:amp|lt|gt|quot|apos);)")
+from lastword.sources.misskey_feed import is_misskeys
 
 _EXTRAS = {
     "{http://purl.org/dc/elements/1.1/}date": "dc:date",
@@ -26,61 +26,42 @@ _EXTRAS = {
     "{http://activitystrea.ms/spec/1.0/}verb": "verb",
 }
 _TIMES = ("published", "pubdate", "issued", "dc:date", "created", "updated", "modified")
-_TEXTS = ("title", "content:encoded", "content", "description", "summary")
+_CONTENTS = ("content:encoded", "content")
+_TEXTS = ("title", *_CONTENTS, "description", "summary")
 _RDF_ABOUT = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}about"
 
 Fields = dict[str, Any]
 """The first element of each name in an entry."""
+
+_Software = Literal["mastodon", "misskey", ""]
 
 
 def read_xml(body: bytes, url: str) -> Iterator[Post]:
     """Return the feed's posts, from the newest on.
 
     Raises:
-        ValueError: the body is not a feed, or one that declares entities.
+        ValueError: the body is not a feed, or one that declares entities, or breaks off before
+            its first entry.
     """
-    root = _root(body, url)
+    root, is_whole = tree_of(body, url)
     if _name(root) not in ("rss", "rdf", "feed"):
         raise ValueError(f"its root is {_name(root)}")
-    found = (root.findall(path) for path in ("{*}channel/{*}item", "{*}item", "{*}entry"))
-    entries = (_fields(entry) for elements in found for entry in elements)
-    by_mastodon = root.findtext("channel/generator", "").startswith("Mastodon")
+    paths = ("{*}channel/{*}item", "{*}item", "{*}entry")
+    entries = [entry for path in paths for entry in root.findall(path)]
+    if not entries and not is_whole:
+        raise ValueError("it breaks off before its first entry")
+    software = _software(root, entries)
     return newest_first(
-        ((_time(fields), fields) for fields in entries),
-        lambda fields: _post(fields, url, by_mastodon=by_mastodon),
+        ((_time(fields), fields) for fields in map(_fields, entries)),
+        lambda fields: _post(fields, url, software),
     )
 
 
-def _root(body: bytes, url: str) -> Any:  # noqa: ANN401  # lxml is untyped
-    body = body.strip()
-    try:
-        root = etree.fromstring(body, _parser(recover=False), base_url=url)
-    except etree.XMLSyntaxError:
-        # The commonest mistake, and one after which libxml2 would drop all ampersands.
-        repaired = body if b"\0" in body else _BARE_AMPERSAND.sub(b"&amp;", body)
-        try:
-            root = etree.fromstring(repaired, _parser(recover=True), base_url=url)
-        except etree.XMLSyntaxError as error:
-            raise ValueError("it is not XML") from error
-    if root is None:
-        raise ValueError("it is not XML")
-    declared = root.getroottree().docinfo.internalDTD
-    if declared is not None and any(True for _ in declared.iterentities()):
-        raise ValueError("it declares entities")
-    return root
-
-
-def _parser(*, recover: bool) -> Any:  # noqa: ANN401
-    """Return a parser that fetches nothing, expands no entity, and keeps libxml2's limits."""
-    return etree.XMLParser(
-        recover=recover,
-        resolve_entities=False,
-        load_dtd=False,
-        no_network=True,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
+def _software(root: Any, entries: list[Any]) -> _Software:  # noqa: ANN401  # lxml is untyped
+    """Return whose feed it is, where that must be read in a way of its own."""
+    if root.findtext("channel/generator", "").startswith("Mastodon"):
+        return "mastodon"
+    return "misskey" if is_misskeys(_raw(it.find("{*}title")) for it in entries) else ""
 
 
 def _name(element: Any) -> str:  # noqa: ANN401
@@ -116,8 +97,9 @@ def _time(fields: Fields) -> Any:  # noqa: ANN401
     return next(filter(None, times), None)
 
 
-def _post(fields: Fields, url: str, *, by_mastodon: bool) -> Post | None:
-    texts = (_text(fields[name]) for name in _TEXTS if name in fields)
+def _post(fields: Fields, url: str, software: _Software) -> Post | None:
+    names = _CONTENTS if software == "misskey" else _TEXTS
+    texts = (_text(fields[name]) for name in names if name in fields)
     text = next(filter(None, texts), "")
     link = _link(fields, url)
     own_id = _raw(fields["id"] if "id" in fields else fields.get("guid")).strip()
@@ -127,7 +109,7 @@ def _post(fields: Fields, url: str, *, by_mastodon: bool) -> Post | None:
         text,
         url=link,
         time=_time(fields),
-        warning=_warning(fields) if by_mastodon else "",
+        warning=_warning(fields, software),
         tags=_tags(fields["entry"]),
         reply="reply" in fields,
         repost="verb" in fields and _raw(fields["verb"]).strip().endswith("share"),
@@ -139,8 +121,16 @@ def _tags(entry: Any) -> Iterator[str]:  # noqa: ANN401
         yield (category.get("term") or _raw(category)).strip()
 
 
-def _warning(fields: Fields) -> str:
-    """Mastodon's RSS puts the warning before a rule, and then the text that it warns of."""
+def _warning(fields: Fields, software: _Software) -> str:
+    """Return the content warning.
+
+    Misskey has it for the summary. Mastodon's RSS puts it before a rule, and then the text that
+    it warns of.
+    """
+    if software == "misskey":
+        return "".join(_text(fields[it]) for it in ("description", "summary") if it in fields)
+    if software != "mastodon":
+        return ""
     before, rule, _ = re.split(r"(<hr[^>]*>|$)", _raw(fields.get("description")), maxsplit=1)
     return to_text(before) if rule else ""
 
