@@ -13,6 +13,10 @@ from lastword.span import format_span
 from lastword.words import comparable, found_in
 from models import Account
 
+MAX_AGE = timedelta(days=30)
+OPT_OUT = "nostatus"
+"""Of the settings, unless they say otherwise."""
+
 _LOOKED_AT = 200
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 
@@ -66,9 +70,9 @@ class Rules:
     """
 
     now: datetime
-    max_age: timedelta = timedelta(days=30)
+    max_age: timedelta = MAX_AGE
     expires_after: timedelta | None = None
-    opt_out: str = "nostatus"
+    opt_out: str = OPT_OUT
     only: frozenset[str] = field(default_factory=frozenset)
     never: frozenset[str] = field(default_factory=frozenset)
     standing: str | None = None

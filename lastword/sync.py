@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from lastword.eligibility import Choice, Rules
 from lastword.errors import Gone, LoginRefused, Rejected
+from lastword.judged import latest
 from lastword.lingering import lingers_until
 from lastword.outcome import Outcome
 from lastword.post import Post
@@ -76,7 +77,7 @@ async def _choice(account: Account, services: Services) -> Choice:
     settings = services.settings
     rules = Rules.of(account, now=now(), max_age=settings.max_age, opt_out=settings.opt_out_tag)
     try:
-        return await services.sources[account.source.partition(":")[0]].latest(account, rules)
+        return await latest(services.sources[account.source.partition(":")[0]], account, rules)
     except Gone as error:
         return _gone(account, rules, error)
     except Rejected as error:

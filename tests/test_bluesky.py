@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from starlette.responses import JSONResponse, Response
 
 from lastword.errors import LastWordError, Transient
+from lastword.judged import latest
 from lastword.post import Post
 from lastword.sources.bluesky import Bluesky
 from lastword.sources.bluesky_identity import Identity
@@ -79,6 +80,18 @@ async def test_what_has_not_changed_is_not_sent_again(network: Network, bluesky:
     assert await newest(bluesky, account) is None
     assert await newest(bluesky, account) is None
     assert network.pds.asked[2:] == ["list 10", "list 10", "list 10: 304"]
+
+
+async def test_what_other_settings_let_pass_gives_way_to_the_next(
+    network: Network, bluesky: Bluesky
+) -> None:
+    network.pds.repos[ALICE] = [record(key(2), "New #private"), record(key(1), "Old")]
+    account, texts = wired(), list[str]()
+    for rules in (RULES, replace(RULES, opt_out="private"), RULES):
+        choice = await latest(bluesky, account, rules)
+        texts.append(choice.post.text if choice.post else "")
+    assert texts == ["New #private", "Old", "New #private"]
+    assert network.pds.asked == ["list 10"] * 3
 
 
 async def test_the_same_answer_is_not_read_again(network: Network, bluesky: Bluesky) -> None:

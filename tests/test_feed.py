@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from starlette.routing import Route
 
 from demo.serving import serving
 from lastword.errors import Gone, Rejected, Transient
+from lastword.judged import latest
 from lastword.sources.feed import Feed, read_feed
 from models import Account
 from tests.fixtures_http import RULES, Client, newest
@@ -86,6 +88,20 @@ async def test_memory_is_plain_json(host: Host, feed: Feed) -> None:
     post = await newest(feed, account)
     account.source_memory = json.loads(json.dumps(account.source_memory))
     assert await newest(feed, account) == post
+
+
+@pytest.mark.parametrize("headers", [{"ETag": '"1"'}, {}])
+async def test_what_other_settings_let_pass_gives_way_to_the_next(
+    headers: dict[str, str], host: Host, feed: Feed
+) -> None:
+    tagged = b"<item><title>New #private</title></item><item><title>Old</title></item>"
+    host.body, host.headers = b"<rss><channel>" + tagged + b"</channel></rss>", headers
+    account, texts = host.account(), list[str]()
+    other = replace(RULES, opt_out="private")
+    for rules in (RULES, other, other, RULES):
+        choice = await latest(feed, account, rules)
+        texts.append(choice.post.text if choice.post else "")
+    assert texts == ["New #private", "Old", "Old", "New #private"]
 
 
 async def test_same_body_is_not_read_again(

@@ -9,6 +9,7 @@ import pytest
 from starlette.responses import RedirectResponse
 
 from lastword.errors import Deferred, Rejected, Transient
+from lastword.judged import latest
 from lastword.sources.http import GuardedClient
 from lastword.sources.mastodon import Mastodon, MastodonSettings
 from lastword.sources.mastodon_address import place_of
@@ -83,6 +84,15 @@ async def test_unchanged_feed_is_judged_as_it_stands(closed: Instance, http: Gua
     assert await newest(mastodon, account)
     assert await newest(mastodon, account, replace(RULES, max_age=timedelta(days=1))) is None
     assert closed.asked[-1] == "/@alice.rss unchanged"
+
+
+async def test_what_was_chosen_by_other_settings(closed: Instance, http: GuardedClient) -> None:
+    closed.feeds["/@alice.rss"] = FEED
+    account, mastodon = closed.wired(), Mastodon(http)
+    young = replace(RULES, max_age=timedelta(days=1))
+    assert (await latest(mastodon, account, young)).post is None
+    assert (await latest(mastodon, account, RULES)).post
+    assert closed.asked[-2:] == ["/@alice.rss", "/@alice.rss"]
 
 
 async def test_feed_that_goes(closed: Instance, http: GuardedClient) -> None:

@@ -304,6 +304,16 @@ async def test_what_stands_stays_though_it_grows_old(world: World) -> None:
     assert (await world.sync()).kind is OutcomeKind.UNCHANGED
 
 
+async def test_what_a_source_remembers_tells_under_which_settings(world: World) -> None:
+    world.account.source_memory = {"id": "1"}
+    await world.sync()
+    assert world.account.source_memory == {"id": "1"}
+    settings = world.services.settings.model_copy(update={"opt_out_tag": "private"})
+    world.services = replace(world.services, settings=settings)
+    await world.sync()
+    assert world.account.source_memory == {"id": "1", "judged_by": "30d #private"}
+
+
 async def test_what_the_owner_should_know_is_told_with_the_outcome(world: World) -> None:
     world.source.notice = "its source has moved"
     assert (await world.sync()).reason == "by memory; its source has moved"

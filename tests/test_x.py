@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lastword.errors import Gone, LastWordError, Rejected, Transient
+from lastword.judged import latest
 from lastword.post import Post
 from lastword.sources.http import GuardedClient
 from lastword.sources.x import X
@@ -150,6 +151,15 @@ async def test_old_post_that_stands_is_looked_for(server: XServer, x: X) -> None
     expiring = replace(rules, expires_after=timedelta(days=1))
     assert (await X(x._http).latest(wired(), expiring)).post is None
     assert server.asked == ["users", "timeline", "users"]
+
+
+async def test_what_was_chosen_by_other_settings(server: XServer, x: X) -> None:
+    server.add(1, post("@bob", 10, **REPLY), post("New #private", 20), post("Old", 30))
+    account, texts = wired(), list[str]()
+    for rules in (RULES, replace(RULES, opt_out="private"), RULES):
+        choice = await latest(X(x._http), stored(account), rules)
+        texts.append(choice.post.text if choice.post else "")
+    assert texts == ["New #private", "Old", "New #private"]
 
 
 async def test_own_words_are_looked_for_further_back(server: XServer, x: X) -> None:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from lastword.eligibility import Choice, Rules
@@ -13,6 +14,12 @@ class Source(ABC):
     """One kind of source, built once per run. It lives as long as the HTTP client it is given.
 
     Settings that only it needs are its own, a pydantic `BaseSettings` in its file.
+    """
+
+    judged: ClassVar[frozenset[str]] = frozenset()
+    """Names in its memory of what was chosen, and of what has that answered again (an ETag, say).
+
+    They are dropped where settings change by which posts are chosen; the rest has to do without.
     """
 
     def __init__(self, http: GuardedClient) -> None:

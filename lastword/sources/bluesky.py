@@ -33,6 +33,8 @@ class Bluesky(Source):
     post that was chosen. No login: repositories are public.
     """
 
+    judged = frozenset({"choice", "etag", "digest"})
+
     def __init__(self, http: GuardedClient) -> None:
         super().__init__(http)
         self._directory = Directory(http, BlueskySettings())

@@ -60,6 +60,8 @@ class Feed(Source):
     8.8), a hash of the body for servers that send none, and the post that was chosen.
     """
 
+    judged = frozenset({"hash", *_VALIDATORS})
+
     @staticmethod
     def check(handle: str) -> str:
         """Return the feed's URL in its normal form. See `Source.check`."""
@@ -156,7 +158,7 @@ class Feed(Source):
         """
         reply = await self._http.get(url, {"Accept": _ACCEPT} | _conditions(memory))
         digest = sha256(reply.body).hexdigest()
-        if memory and (reply.status == HTTPStatus.NOT_MODIFIED or digest == memory["hash"]):
+        if memory and (reply.status == HTTPStatus.NOT_MODIFIED or digest == memory.get("hash")):
             return rules.again(Choice.from_memory(memory)), memory | _validators(reply)
         kind = reply.headers.get("content-type", "")
         try:

@@ -9,7 +9,7 @@ from lastword.post import Post
 
 class _Kept(BaseModel):
     url: str
-    hash: str
+    hash: str = ""
     post: Post | None
     why: str
     found: str = ""

@@ -57,6 +57,8 @@ def _token(name: str, token: SecretStr) -> SecretStr:
 class Mastodon(Source):
     """Accounts of the fediverse. What is kept of each: `lastword.sources.mastodon_memory`."""
 
+    judged = frozenset({"why", "etag", "looked_at"})
+
     def __init__(self, http: GuardedClient) -> None:
         super().__init__(http)
         settings = MastodonSettings()

@@ -36,6 +36,8 @@ _RENAMED = "the account has another name at X now: it is followed by its id"
 class X(Source):
     """An account at X, known by its id once it was found."""
 
+    judged = frozenset({"looked", "since"})
+
     def __init__(self, http: GuardedClient) -> None:
         super().__init__(http)
         settings = XSettings()
