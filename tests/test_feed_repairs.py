@@ -23,6 +23,32 @@ def test_one_odd_character_costs_no_more_than_itself(encoding: str, title: bytes
     assert first.text in ("A 镕 Z", "A \ufffd Z")
 
 
+ITEM = "<item><title>Whole</title></item>"
+
+
+@pytest.mark.parametrize("end", ["", "<item><title>Ha", "<item><title>Half</title>", "<item", "</"])
+def test_what_is_whole_before_it_breaks_off(end: str) -> None:
+    feed = f"<rss><channel>{ITEM}{end}"
+    assert [post.text for post in read_feed(feed.encode(), URL)] == ["Whole"]
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [
+        *("<rss><channel><title>x", "<rss><channel><item><title>Ha", "<rss><channel><item"),
+        '<feed xmlns="http://www.w3.org/2005/Atom"><entry><title>Half</title>',
+    ],
+)
+def test_nothing_is_whole_before_it_breaks_off(feed: str) -> None:
+    with pytest.raises(ValueError, match="breaks off"):
+        read_feed(feed.encode(), URL)
+
+
+def test_another_mistake_costs_no_item() -> None:
+    feed = f"<rss><channel><title>a < b</title>{ITEM}</channel></rss>"
+    assert [post.text for post in read_feed(feed.encode(), URL)] == ["Whole"]
+
+
 @pytest.mark.parametrize(
     ("written", "text"),
     [

@@ -1,6 +1,7 @@
 """XML as it is found in the wild, to a tree: repaired where that is safe, and as far as it goes."""
 
 import re
+from collections import deque
 from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -36,6 +37,13 @@ def tree_of(body: bytes, url: str) -> tuple[Any, bool]:
     if declared is not None and any(True for _ in declared.iterentities()):
         raise ValueError("it declares entities")
     return root, is_whole
+
+
+def breaks_off_within(body: bytes, *names: str) -> bool:
+    """Tell whether XML ends before the last element of one of these names does."""
+    tags = rf"<(/?)(?:[\w.-]+:)?(?:{'|'.join(names)})\b[^>]*"
+    last = deque(re.finditer(tags.encode(), body, re.IGNORECASE), maxlen=1)
+    return any(not it[1] and not it[0].endswith(b"/") for it in last)
 
 
 def _repaired(body: bytes) -> bytes:

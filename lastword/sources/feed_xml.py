@@ -14,7 +14,7 @@ from typing import Any, Literal
 from lxml import etree  # type: ignore[import-untyped]
 
 from lastword.post import Post
-from lastword.sources.feed_tree import tree_of
+from lastword.sources.feed_tree import breaks_off_within, tree_of
 from lastword.sources.html import to_text
 from lastword.sources.items import make_post, newest_first, web_url, when
 from lastword.sources.misskey_feed import is_misskeys
@@ -41,15 +41,17 @@ def read_xml(body: bytes, url: str) -> Iterator[Post]:
 
     Raises:
         ValueError: the body is not a feed, or one that declares entities, or breaks off before
-            its first entry.
+            the end of its first entry.
     """
     root, is_whole = tree_of(body, url)
     if _name(root) not in ("rss", "rdf", "feed"):
         raise ValueError(f"its root is {_name(root)}")
     paths = ("{*}channel/{*}item", "{*}item", "{*}entry")
     entries = [entry for path in paths for entry in root.findall(path)]
-    if not entries and not is_whole:
-        raise ValueError("it breaks off before its first entry")
+    if not is_whole:
+        entries = entries[:-1] if breaks_off_within(body, "item", "entry") else entries
+        if not entries:
+            raise ValueError("it breaks off before the end of its first entry")
     software = _software(root, entries)
     return newest_first(
         ((_time(fields), fields) for fields in map(_fields, entries)),
