@@ -3,6 +3,7 @@
 The publisher's XMPP library prepares a JID once more; this is for a message in time.
 """
 
+import stringprep
 import unicodedata
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
@@ -24,17 +25,43 @@ def normalise(text: str) -> str:
         text: what a person typed.
 
     Raises:
-        ValueError: it is no bare JID; the message says why and what one looks like.
+        ValueError: it is no bare JID, and the message says why and what one looks like; or it is
+            one that the XMPP library would take for another.
     """
     try:
-        return _normalise(text.strip())
+        jid = _normalise(text.strip())
     except ValueError as error:
         raise ValueError(f"{text!r} is not a JID ({error}): {LOOKS_LIKE}") from None
+    if (folded := _folded(jid)) != jid:
+        raise ValueError(
+            f"{text!r} cannot be used, for XMPP software takes it for {folded!r}: give that one if"
+            " it is meant"
+        )
+    return jid
 
 
 def domain_of(jid: str) -> str:
     """Return the domainpart of a JID in normal form: the server that it belongs to."""
     return jid.rpartition("@")[2]
+
+
+def is_same_server(one: str, other: str) -> bool:
+    """Tell whether two domainparts are one name, be it in U-labels or A-labels (RFC 5890)."""
+    if one == other:
+        return True
+    try:
+        return idna.encode(one) == idna.encode(other)
+    except idna.IDNAError:
+        return False
+
+
+def _folded(jid: str) -> str:
+    """Return what nodeprep and nameprep (RFC 3920, RFC 3491) make of a JID in normal form.
+
+    They know no ß, ς and no joiners, which RFC 7622 keeps: another user, at another server.
+    """
+    kept = (character for character in jid if not stringprep.in_table_b1(character))
+    return unicodedata.normalize("NFKC", "".join(map(stringprep.map_table_b2, kept)))
 
 
 def _normalise(text: str) -> str:

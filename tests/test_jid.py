@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from slixmpp import JID, InvalidJID
 
-from lastword.jid import domain_of, normalise
+from lastword.jid import domain_of, is_same_server, normalise
 
 
 @pytest.mark.parametrize(
@@ -15,7 +16,6 @@ from lastword.jid import domain_of, normalise
         ("\uff41lice@chat。example", "alice@chat.example"),
         ("Юля@Пример.example", "юля@пример.example"),
         ("a@xn--e1afmkfd.example", "a@пример.example"),
-        ("straße@chat.example", "straße@chat.example"),
         ("first.last+tag@chat.example", "first.last+tag@chat.example"),
         ("a@localhost", "a@localhost"),
         ("a@127.0.0.1", "a@127.0.0.1"),
@@ -52,6 +52,40 @@ def test_one_form(typed: str, normal: str) -> None:
 def test_what_is_none_says_why_and_what_one_looks_like(typed: str, why: str) -> None:
     with pytest.raises(ValueError, match=f"{why}.*a JID looks like alice@chat.example"):
         normalise(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "other"),
+    [
+        ("a@faß.de", "a@fass.de"),
+        ("a@xn--fa-hia.de", "a@fass.de"),
+        ("a@βόλος.gr", "a@βόλοσ.gr"),
+        ("straße@chat.example", "strasse@chat.example"),
+        ("νίκος@chat.example", "νίκοσ@chat.example"),
+        ("a@क्\u200dष.example", "a@क्ष.example"),
+        ("a\ufe00@chat.example", "a@chat.example"),
+    ],
+)
+def test_what_xmpp_software_takes_for_another(typed: str, other: str) -> None:
+    with pytest.raises(ValueError, match=f"takes it for '{other}': give that one if it is meant"):
+        normalise(typed)
+    assert normalise(other) == other
+
+
+def test_u_labels_and_a_labels_are_one_name() -> None:
+    assert is_same_server("пример.example", "xn--e1afmkfd.example")
+    assert not is_same_server("faß.de", "fass.de")
+    assert not is_same_server("[::1]", "[::2]")
+
+
+@given(st.text() | st.from_regex(r"\w+@\w+\.example", fullmatch=True))
+def test_slixmpp_makes_none_another(typed: str) -> None:
+    try:
+        normal = normalise(typed)
+        made = JID(normal)
+    except (ValueError, InvalidJID):
+        return
+    assert made.bare == normal
 
 
 @given(st.text() | st.from_regex(r"\w+@\w+\.example", fullmatch=True))

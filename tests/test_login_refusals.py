@@ -6,11 +6,13 @@ from collections.abc import Callable
 from time import monotonic
 
 import pytest
+from pydantic import SecretStr
 
 from demo.prosody import Prosody
-from lastword.errors import Transient
+from lastword.errors import Rejected, Transient
 from lastword.publishers.base import Confirmation
 from lastword.publishers.login import Login
+from models import Account
 from tests.fixtures_xmpp import StartServer, account, login_to, nothing_left, tls_for
 from tests.xmpp_peer import DOMAIN, JID, PASSWORD, Peer, XMPPServer
 
@@ -20,6 +22,26 @@ ALICE = account("alice")
 @pytest.fixture
 def scripted(tls: ssl.SSLContext) -> Callable[[XMPPServer], Login]:
     return lambda server: login_to(server.address, tls, answer_deadline=0.5)
+
+
+async def test_jid_of_another_is_refused_before_the_password_is_opened(
+    tls: ssl.SSLContext,
+) -> None:
+    opened: list[Account] = []
+
+    def open_secret(account: Account) -> SecretStr:
+        opened.append(account)
+        return SecretStr(PASSWORD)
+
+    login = Login(
+        tls=tls, open_secret=open_secret, servers={}, deadline=5, answer_deadline=5, logins=1
+    )
+    other = account("alice")
+    other.jid = "alice@faß.de"
+    with pytest.raises(Rejected, match="takes for another one"):
+        async with login.session(other):
+            pass
+    assert opened == []
 
 
 async def _presence_of(peer: Peer) -> str:

@@ -206,6 +206,9 @@ async def test_passwords_stay_out_of_the_log(
     ("kwargs", "words"),
     [
         ({"jid": "alice@"}, "JID cannot be one"),
+        ({"jid": "alice@faß.de"}, "takes for another one, so no password was sent"),
+        ({"jid": "alice@βόλος.gr"}, "takes for another one, so no password was sent"),
+        ({"jid": f"aliße@{DOMAIN}"}, "takes for another one, so no password was sent"),
         ({"password": "a\0b"}, "has a character that no XMPP server takes"),
         ({"password": "a\ud800b"}, "has a character that no XMPP server takes"),
     ],

@@ -24,7 +24,7 @@ from lastword.publishers.login_line import LoginLine
 from lastword.publishers.login_turns import LoginTurns
 from lastword.publishers.reopening import reopened
 from lastword.publishers.resumption import Saved
-from lastword.publishers.session import xmpp_session
+from lastword.publishers.session import full_jid, xmpp_session
 from lastword.publishers.shared_status import SharedStatus
 from lastword.trials import Trials
 from models import Account
@@ -166,6 +166,7 @@ class Login(Publisher):
     @asynccontextmanager
     async def _client(self, account: Account) -> AsyncIterator[Client]:
         domain = domain_of(account.jid)
+        full_jid(account.jid, "any")  # before the password is opened
         password = self._open_secret(account)
 
         def log_in(

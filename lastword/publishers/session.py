@@ -16,6 +16,7 @@ from slixmpp.util.sasl.client import saslprep
 from slixmpp.util.stringprep_profiles import StringPrepError
 
 from lastword.errors import LastWordError, Rejected
+from lastword.jid import is_same_server
 from lastword.publishers import resumption
 from lastword.publishers.client import Client
 from lastword.publishers.dns import Directory
@@ -97,13 +98,25 @@ def check_tls(tls: ssl.SSLContext) -> None:
 
 
 def full_jid(jid: str, resource: str) -> str:
-    """Return the JID with a resource of our own, so that no two sessions are in conflict."""
+    """Return the JID with a resource of our own, so that no two sessions are in conflict.
+
+    Raises:
+        Rejected: it is none; or slixmpp, which prepares by RFC 3920 what RFC 7622 keeps, makes it
+            another user's or another server's, who would get the password.
+    """
     try:
-        return JID(f"{JID(jid).bare}/{resource}").full
+        made = JID(f"{jid}/{resource}")
     except InvalidJID:
         raise Rejected(
             "the account's JID cannot be one: set the right one with `lastword accounts edit`"
         ) from None
+    local, _, domain = jid.rpartition("@")
+    if made.local != local or not is_same_server(made.domain, domain):
+        raise Rejected(
+            "the account's JID has a letter that XMPP software takes for another one, so no"
+            " password was sent: set the JID that is meant with `lastword accounts edit`"
+        )
+    return made.full
 
 
 def check_password(password: SecretStr) -> None:
