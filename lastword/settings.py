@@ -99,7 +99,8 @@ class Settings(FileSettings):
     ca_file: Path | None = None
     """PEM certificates trusted beside the system's, for posts and for XMPP."""
     xmpp_servers: dict[str, str] = Field(default_factory=dict)
-    """XMPP domain → `host:port` to connect to instead of what DNS says, as JSON object."""
+    """XMPP domain → `host:port` to connect to instead of what DNS says, as JSON object;
+    `xmpps://host:port` where TLS begins at once."""
 
     @field_validator("max_age", "quiet_after", "no_run_after", "retention", "linger", mode="before")
     @classmethod

@@ -150,10 +150,16 @@ async def test_server_without_pep(without_pep: Prosody) -> None:
         await contact.until("alice", lambda seen: seen.show == "unavailable")
 
 
-@pytest.mark.parametrize("server", ["chat.example", "5222", "host:", ":5222", "host:port"])
+@pytest.mark.parametrize(
+    "server",
+    [
+        *("chat.example", "5222", "host:", ":5222", "host:port"),
+        *("xmpps://host", "xmpps://:5223", "xmpp://host:5222", "://host:5223"),
+    ],
+)
 def test_server_setting_that_is_malformed(tls: ssl.SSLContext, server: str) -> None:
     settings = Settings(xmpp_servers={DOMAIN: server})
-    with pytest.raises(Systemic, match="LASTWORD_XMPP_SERVERS"):
+    with pytest.raises(Systemic, match=r"LASTWORD_XMPP_SERVERS .* write host:port, or xmpps://"):
         build_publishers(settings, tls, lambda _: SecretStr(PASSWORD), SEAL, NOWHERE)
 
 

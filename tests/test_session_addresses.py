@@ -9,6 +9,7 @@ import trustme
 
 from lastword.errors import Deferred, LastWordError, Transient
 from lastword.publishers import refusals
+from lastword.publishers.addresses import DirectTLS, server_addresses
 from lastword.publishers.dns import Directory, Record
 from tests.fixtures_xmpp import LogIn, StartServer, refusal, serving
 from tests.xmpp_peer import DOMAIN, Peer, XMPPServer
@@ -51,6 +52,33 @@ async def came_in(server: XMPPServer, log_in: LogIn, directory: Directory) -> No
 async def test_direct_tls(xmpp_server: StartServer, log_in: LogIn) -> None:
     server = await xmpp_server(with_direct_tls, direct_tls=True)
     await came_in(server, log_in, Listed(("xmpps-client", server.address)))
+
+
+@pytest.mark.parametrize("host", ["{}", "[{}]"])
+async def test_direct_tls_at_a_server_that_is_named(
+    xmpp_server: StartServer, log_in: LogIn, host: str
+) -> None:
+    server = await xmpp_server(with_direct_tls, direct_tls=True)
+    named = f"xmpps://{host.format(server.address[0])}:{server.address[1]}"
+    async with log_in(server_addresses({DOMAIN.upper(): named})[DOMAIN]):
+        pass
+    await server.over()
+    assert server.peer.sent_password()
+
+
+async def test_starttls_where_only_direct_tls_is_named(
+    xmpp_server: StartServer, log_in: LogIn
+) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.expect("\x16\x03")
+        peer.send("<stream:error><not-well-formed/></stream:error>")
+
+    server = await xmpp_server(script)
+    server.address = DirectTLS(*server.address)
+    error = await refusal(log_in, server)
+    assert type(error) is Deferred
+    assert "does not manage to speak TLS" in str(error)
+    assert not server.peer.sent_password()
 
 
 async def test_starttls(xmpp_server: StartServer, log_in: LogIn) -> None:

@@ -20,9 +20,9 @@ from lastword.holder.pace import Pace
 from lastword.holder.settings import HoldSettings
 from lastword.holder.wishes import Wish, forget_others, make_rows, wishes
 from lastword.jid import domain_of
+from lastword.publishers.addresses import server_addresses
 from lastword.publishers.dns import Directory
 from lastword.publishers.held_session import HeldSession, use_small_buffers
-from lastword.publishers.login import server_addresses
 from lastword.record import quarantine
 from lastword.secrets import Keyring
 from lastword.settings import Settings

@@ -14,6 +14,7 @@ from slixmpp.xmlstream import StanzaBase
 
 from lastword.errors import Deferred, LastWordError, Transient
 from lastword.publishers import refusals
+from lastword.publishers.addresses import DirectTLS
 from lastword.publishers.dns import Directory, Record
 from lastword.publishers.scram import MECHANISMS
 from lastword.publishers.stream import Stream
@@ -61,7 +62,8 @@ class Client(Stream):
         """Connect, log in, and return in session.
 
         Args:
-            address: host and port to connect to; None: where DNS says.
+            address: host and port to connect to, with STARTTLS unless it is a `DirectTLS`; None:
+                where DNS says.
             deadline: seconds for all of it.
 
         Raises:
@@ -70,7 +72,9 @@ class Client(Stream):
         # An address that swallows packets must leave time for the next one.
         self._address_deadline = deadline / 3
         # With an address slixmpp would try TLS without STARTTLS first, on the same port.
-        self.enable_direct_tls = address is None
+        is_direct = isinstance(address, DirectTLS)
+        self.enable_direct_tls = address is None or is_direct
+        self.enable_starttls = not is_direct
         try:
             async with asyncio.timeout(deadline):
                 connecting = self.connect(*(address or (None, None)))

@@ -44,7 +44,7 @@ class HeldSession:
         jid: bare JID.
         open_password: returns the password, or raises Rejected; it is not kept.
         tls: decides which certificates are trusted.
-        address: host and port to connect to, with STARTTLS; None: where DNS says.
+        address: where to connect, see `Client.log_in`; None: where DNS says.
         deadline: seconds for one login.
         answer_deadline: seconds for the server to answer one request.
         directory: finds servers where no address is given.

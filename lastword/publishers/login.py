@@ -8,12 +8,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from pydantic import SecretStr
 
 from lastword.breaker import Breaker
-from lastword.errors import LastWordError, Systemic
+from lastword.errors import LastWordError
 from lastword.jid import domain_of
 from lastword.lingering import Lingering
 from lastword.pace import Pace
 from lastword.post import Post
 from lastword.publishers import presence, resumption
+from lastword.publishers.addresses import server_addresses
 from lastword.publishers.base import MIXED, Confirmation, Mixed, Publisher, check_xml
 from lastword.publishers.carriers import Carriers
 from lastword.publishers.client import Client
@@ -110,7 +111,7 @@ class Login(Publisher):
     Args:
         tls: decides which certificates are trusted.
         open_secret: returns an account's password, or raises Rejected.
-        servers: `host:port` to connect to, by domain, instead of what DNS says.
+        servers: where to connect, by domain, instead of what DNS says; see `server_addresses`.
         deadline: seconds for one login.
         answer_deadline: seconds for the server to answer one request.
         logins: so many at once.
@@ -210,19 +211,3 @@ class Login(Publisher):
 
     async def close(self) -> None:
         """Sessions share nothing that could be closed."""
-
-
-def server_addresses(servers: Mapping[str, str]) -> dict[str, tuple[str, int]]:
-    """Return host and port of each domain whose server is set.
-
-    Raises:
-        Systemic: one is malformed.
-    """
-    return {name.lower(): _address(name, at) for name, at in servers.items()}
-
-
-def _address(domain: str, server: str) -> tuple[str, int]:
-    host, _, port = server.rpartition(":")
-    if not host or not port.isdecimal():
-        raise Systemic(f"LASTWORD_XMPP_SERVERS has {server!r} for {domain}: write host:port")
-    return host.removeprefix("[").removesuffix("]"), int(port)

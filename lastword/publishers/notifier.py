@@ -14,10 +14,10 @@ from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import StanzaPath
 
 from lastword.jid import domain_of
+from lastword.publishers.addresses import server_addresses
 from lastword.publishers.base import check_xml
 from lastword.publishers.client import Client
 from lastword.publishers.dns import Directory
-from lastword.publishers.login import server_addresses
 from lastword.publishers.login_line import LoginLine
 from lastword.publishers.session import xmpp_session
 
@@ -87,7 +87,7 @@ class Notifier:
         password: its own.
         mark: by which this JID and password are known again.
         tls: decides which certificates are trusted.
-        servers: `host:port` to connect to, by domain, instead of what DNS says.
+        servers: where to connect, by domain, instead of what DNS says; see `server_addresses`.
         deadline: seconds for the login.
         answer_deadline: seconds for the server to answer one request.
 

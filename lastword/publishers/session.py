@@ -49,7 +49,7 @@ async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
         jid: bare JID.
         password: sent by SCRAM; in plain only within TLS, where the server knows nothing better.
         tls: decides which certificates are trusted; must verify them and their names.
-        address: host and port to connect to, with STARTTLS; None: where DNS says.
+        address: where to connect, see `Client.log_in`; None: where DNS says.
         deadline: seconds from connecting to being in session.
         answer_deadline: seconds for the server to answer one request within the session.
         logins: entered while logging in, so that only so many do so at once.
