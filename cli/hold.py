@@ -10,7 +10,7 @@ from cli.errors import EXIT_OK
 from lastword.holder.service import Holder
 from lastword.holder.settings import HoldSettings
 from lastword.secrets import Keyring
-from lastword.services import tls_context
+from lastword.services import xmpp_tls_context
 from lastword.settings import Settings
 from models.database import Database
 from models.types import now
@@ -29,7 +29,7 @@ async def hold() -> int:
     """
     settings, own = Settings(), HoldSettings()
     keyring = Keyring.load(settings)
-    tls = tls_context(settings)
+    tls = xmpp_tls_context(settings)
     console = Console(highlight=False)
     async with Database.open(settings.database) as database:
         await keyring.check(database)

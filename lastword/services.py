@@ -1,4 +1,4 @@
-"""What all accounts of a run share: one database, one HTTP client, one TLS context, one key."""
+"""What all accounts of a run share: one database, one HTTP client, two TLS contexts, one key."""
 
 import asyncio
 import ssl
@@ -75,7 +75,7 @@ class Services:
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:
-    """Return the one verifying client context; building it costs 37 ms, so it is shared.
+    """Return a verifying client context for HTTPS; building one costs 37 ms, so it is shared.
 
     Raises:
         Systemic: the further certificates of the settings cannot be used.
@@ -89,6 +89,22 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
                 f"LASTWORD_CA_FILE {settings.ca_file} cannot be used ({error.strerror or error}):"
                 " it takes a file of PEM certificates"
             ) from None
+    return context
+
+
+def xmpp_tls_context(settings: Settings) -> ssl.SSLContext:
+    """Return a verifying client context for XMPP: one of its own, for httpx names HTTP in its own.
+
+    What shares a port among protocols, or is strict, takes us for a browser by that (ALPN). With
+    direct TLS we name XMPP (XEP-0368, section 3). With STARTTLS it says what is spoken all the
+    same: a server with one set of TLS options for both ports takes it, and one that knows no ALPN
+    ignores it (RFC 7301, section 3.1).
+
+    Raises:
+        Systemic: see `tls_context`.
+    """
+    context = tls_context(settings)
+    context.set_alpn_protocols(["xmpp-client"])
     return context
 
 
@@ -113,12 +129,12 @@ async def open_services(settings: Settings, processes: int = 1) -> AsyncIterator
             }
         )
     keyring = Keyring.load(settings)
-    tls = tls_context(settings)
+    https, tls = tls_context(settings), xmpp_tls_context(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.open(settings.database))
         await keyring.check(database)
         turns = Turns(database, settings.host_rate, processes) if is_shared else None
-        http = await stack.enter_async_context(GuardedClient(settings, tls, turns))
+        http = await stack.enter_async_context(GuardedClient(settings, https, turns))
         publishers = build_publishers(
             settings, tls, keyring.open_password, keyring, database, is_shared=is_shared
         )
