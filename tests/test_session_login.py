@@ -14,6 +14,7 @@ from tests.xmpp_peer import (
     JID,
     PASSWORD,
     Peer,
+    Script,
     failure,
     mechanisms,
     stream_error,
@@ -118,8 +119,7 @@ async def test_server_that_repeats_the_password(xmpp_server: StartServer, log_in
     assert str(error) == f"{DOMAIN} ended the connection (policy-violation)"
 
 
-@pytest.mark.parametrize("condition", ["conflict", "resource-constraint"])
-async def test_bind_refused(xmpp_server: StartServer, log_in: LogIn, condition: str) -> None:
+def bind_refused(condition: str) -> Script:
     async def script(peer: Peer) -> None:
         await peer.logged_in()
         request = await peer.expect(r"<iq[^>]*id=\"(\w+)\"[^>]*><bind.*?</iq>")
@@ -128,9 +128,24 @@ async def test_bind_refused(xmpp_server: StartServer, log_in: LogIn, condition: 
             f"<{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
         )
 
-    error = await refusal(log_in, await xmpp_server(script))
+    return script
+
+
+@pytest.mark.parametrize("condition", ["conflict", "resource-constraint"])
+async def test_bind_refused(xmpp_server: StartServer, log_in: LogIn, condition: str) -> None:
+    error = await refusal(log_in, await xmpp_server(bind_refused(condition)))
     assert type(error) is Transient
     assert str(error) == f"{DOMAIN} gave us no session ({condition})"
+
+
+@pytest.mark.parametrize("condition", ["not-allowed", "forbidden"])
+async def test_bind_forbidden(xmpp_server: StartServer, log_in: LogIn, condition: str) -> None:
+    error = await refusal(log_in, await xmpp_server(bind_refused(condition)))
+    assert type(error) is Gone
+    assert str(error) == (
+        f"{DOMAIN} lets the user open no session ({condition}): its operator must allow it, or"
+        " pause the account"
+    )
 
 
 async def test_bound_to_another_jid(xmpp_server: StartServer, log_in: LogIn) -> None:

@@ -15,6 +15,8 @@ _PASSING = frozenset(
 )
 # RFC 6120 section 8.3.3: what a server may be able to do the next time.
 _NOT_JUST_NOW = frozenset({"internal-server-error", "remote-server-timeout", "resource-constraint"})
+# The same section, and 7.6.2.2: the server's rules, which say no to this user until they change.
+_FORBIDDEN = frozenset({"not-allowed", "forbidden"})
 _SHOWN = 120
 
 
@@ -47,6 +49,11 @@ def of_session(answer: Element, domain: str) -> LastWordError:
     """Return what an error to the request for a session means (RFC 6120, 7.6.2 and 7.7.2)."""
     error = answer.find("{jabber:client}error")
     condition, text = _said(answer if error is None else error)
+    if condition in _FORBIDDEN:
+        return Gone(
+            f"{domain} lets the user open no session ({condition}){text}: its operator must allow"
+            " it, or pause the account"
+        )
     return Transient(f"{domain} gave us no session ({condition}){text}")
 
 

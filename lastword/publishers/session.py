@@ -64,7 +64,7 @@ async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
         Transient: the server is not reached, too slow, or ends the connection.
         Deferred: its certificate or its policy forbids a login, whatever the account.
         Rejected: it refused the password or the login; not to be tried again.
-        Gone: it has disabled the account.
+        Gone: it has disabled the account, or lets its user open no session.
         NotResumed: the saved session came in the way of another.
     """
     check_tls(tls)
