@@ -8,16 +8,18 @@ login.
 import asyncio
 import ssl
 from typing import Any
+from xml.etree.ElementTree import Element
 
 from pydantic import SecretStr
+from slixmpp.features.feature_mechanisms.stanza import Response
 from slixmpp.xmlstream import StanzaBase
 
 from lastword.errors import Deferred, LastWordError, Transient
 from lastword.publishers import refusals
 from lastword.publishers.addresses import DirectTLS
 from lastword.publishers.dns import Directory, Record
-from lastword.publishers.scram import MECHANISMS
-from lastword.publishers.stream import Stream
+from lastword.publishers.scram import MECHANISMS, QuickSCRAM, usable
+from lastword.publishers.stream import FEATURES, Stream
 
 
 class Client(Stream):
@@ -51,10 +53,12 @@ class Client(Stream):
         self._address_deadline = 0.0
         self._in_session: asyncio.Future[None] = self.while_alive(self.loop.create_future())
         self._unreached: LastWordError | None = None
+        self.add_filter("out", _without_equals_sign)
         self.add_event_handler("connection_failed", self._not_reached)
         self.add_event_handler("ssl_invalid_chain", self._not_trusted)
         self.add_event_handler("no_auth", self._no_mechanism)
         self.add_event_handler("failed_auth", self._login_refused)
+        self.add_event_handler("auth_success", self._accepted)
         self.add_event_handler("session_start", self._session_offered)
         self.add_event_handler("session_resumed", self._session_offered)
 
@@ -101,6 +105,13 @@ class Client(Stream):
             self.event("connection_failed", error)
             return False
 
+    def incoming_filter(self, xml: Element) -> Element:
+        if xml.tag == FEATURES:
+            channel = self.socket
+            version = channel.version() if isinstance(channel, ssl.SSLObject) else None
+            self.plugin["feature_mechanisms"].use_mechs = usable(xml, version)
+        return super().incoming_filter(xml)
+
     def reschedule_connection_attempt(self) -> None:
         self.fail(self._unreached or Transient(f"{self.domain} cannot be reached"))
 
@@ -138,6 +149,17 @@ class Client(Stream):
         self.plugin["feature_mechanisms"].mech_list.clear()
         self.fail(refusals.of_login(self.discreet(failure), self.domain))
 
+    def _accepted(self, _: object) -> None:
+        # slixmpp takes a success at any step, also before the server has proved anything.
+        mechanism = self.plugin["feature_mechanisms"].mech
+        if isinstance(mechanism, QuickSCRAM) and not mechanism.has_proof:
+            self.fail(
+                Deferred(
+                    f"{self.domain} let us in without a proof that it knows the password: it may be"
+                    " another server"
+                )
+            )
+
     def _session_offered(self, _: object) -> None:
         if not (self._is_encrypted() and self.authenticated):
             self.fail(Deferred(f"{self.domain} offers a session without encryption or login"))
@@ -148,3 +170,10 @@ class Client(Stream):
 
     def _is_encrypted(self) -> bool:
         return isinstance(self.socket, ssl.SSLObject)
+
+
+def _without_equals_sign(stanza: StanzaBase) -> StanzaBase:
+    """Empty a response that slixmpp fills with a sign for empty initial ones (RFC 6120, 6.4.2)."""
+    if isinstance(stanza, Response) and stanza.xml.text == "=":
+        stanza.xml.text = None
+    return stanza

@@ -25,7 +25,7 @@ T = TypeVar("T")
 # costs less.
 _NOT_OURS = ("IM", "IMError", "Presence", "Roster Update")
 _NOT_USED = frozenset({"feature_rosterver", "feature_preapproval", "feature_limits"})
-_FEATURES = "{http://etherx.jabber.org/streams}features"
+FEATURES = "{http://etherx.jabber.org/streams}features"
 _STANZA_BYTES = 1 << 20
 # slixmpp's handlers run as tasks that nobody can reach: they end within a few turns of the loop
 # once what they wait for has ended.
@@ -210,7 +210,7 @@ class Stream(ClientXMPP):
 
     def incoming_filter(self, xml: Element) -> Element:
         self._unfinished = 0
-        if xml.tag == _FEATURES:
+        if xml.tag == FEATURES:
             self._offered = frozenset(feature.tag for feature in xml)
         return xml
 
