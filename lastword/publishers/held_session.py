@@ -105,6 +105,8 @@ class HeldSession:
             await client.drop()
             raise
         client.forget_password()
+        # A server may have chosen another; a session that is resumed goes on under that one.
+        self._full_jid = client.boundjid.full
         self._client = client
         self._is_shown = self._is_shown and client.has_resumed
         return client.has_resumed
