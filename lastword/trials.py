@@ -1,11 +1,11 @@
-"""First logins with a password: noted before they are made, so that a refusal is not forgotten.
+"""First logins with a password: noted before it is sent, so that a refusal is not forgotten.
 
 A server's refusal is recorded a moment after it came. A process that is killed in this moment
 would forget it, and the next one would try the same wrong password again; servers ban for that.
 See docs/decisions/0010-first-logins-are-noted.md.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -15,6 +15,9 @@ from models.database import Database
 from models.held import credentials_of
 
 R = TypeVar("R")
+
+Begin = Callable[[], Awaitable[None]]
+"""Awaited at the last moment before a password is sent; raises LoginRefused if it must not be."""
 
 MOST = 2
 """Logins with one password whose end nobody has recorded; a third is not begun."""
@@ -32,30 +35,43 @@ class Trials:
         self._database = database
 
     @asynccontextmanager
-    async def login(self, account: Account) -> AsyncIterator[None]:
-        """Note that a login begins, and how it ended when the block does.
+    async def login(self, account: Account) -> AsyncIterator[Begin]:
+        """Note how a login ended when the block does, if its password was sent.
 
         Args:
             account: the row, detached.
 
-        Raises:
-            LoginRefused: such a login was cut off twice already: it may have been refused.
+        Yields:
+            What notes that the password is about to be sent; it raises LoginRefused where such a
+            login was cut off twice already: it may have been refused.
         """
         credentials = credentials_of(account.jid, account.secret)
         good = f"{_GOOD} {credentials}"
         # Without an id it is nobody's yet, and nothing is saved either.
         is_known = account.id is None or account.trial == good
-        if is_known or not await self._begin(account, credentials):
-            yield
-            return
+        is_noted = False
+
+        async def begin() -> None:
+            nonlocal is_noted
+            if is_known:
+                return
+            is_noted = True  # also where this is given up in the middle
+            try:
+                is_noted = await self._begin(account, credentials)
+            except LoginRefused:
+                is_noted = False  # by this login: what others noted stands
+                raise
+
         try:
-            yield
+            yield begin
         except LoginRefused:  # recorded by who asked for the login; until then this note stands
             raise
         except Exception:
-            await self._note(account, credentials, None)
+            if is_noted:
+                await self._note(account, credentials, None)
             raise
-        await self._note(account, credentials, good)
+        if is_noted:
+            await self._note(account, credentials, good)
 
     async def _begin(self, account: Account, credentials: str) -> bool:
         """Note it; return False where the password is known to be good."""

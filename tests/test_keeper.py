@@ -24,7 +24,8 @@ class Session:
         self.opened = 0
         self.unconfirmed = 0
 
-    async def open(self) -> bool:
+    async def open(self, begin: object = None) -> bool:
+        del begin
         self.opened += 1
         if self.endings:
             raise self.endings.pop(0)

@@ -128,10 +128,10 @@ def logins(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     begun: list[str] = []
     log_in = Client.log_in
 
-    async def noting(self: Client, address: tuple[str, int] | None, deadline: float) -> None:
+    async def noting(self: Client, *given: Any) -> None:  # noqa: ANN401 (those of `log_in`)
         if self.requested_jid.bare == NOTIFIER:
             begun.append(self.requested_jid.full)
-        await log_in(self, address, deadline)
+        await log_in(self, *given)
 
     monkeypatch.setattr(Client, "log_in", noting)
     return begun

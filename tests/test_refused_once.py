@@ -109,6 +109,12 @@ class World:
                 lingering = Lingering(self.keyring, timedelta(hours=1))
                 lingering.remember(row, SAVED, now() + timedelta(hours=1))
 
+    async def logged_in(self) -> None:
+        """Log in and out."""
+        means = self.settings, self.tls, self.keyring.open_password, self.keyring, self.database
+        async with build_publishers(*means)["login"].session(await self.row()):
+            pass
+
     async def run(self) -> Outcome:
         """Do one run's attempt, with all that a new process has anew."""
         means = self.settings, self.tls, self.keyring.open_password, self.keyring, self.database
@@ -232,6 +238,35 @@ async def test_no_answer_is_no_refusal(world: World) -> None:
     assert (await world.row()).trial is None
 
 
+@pytest.mark.parametrize("publisher", ["login", "hold"])
+async def test_cut_off_before_the_password_was_sent_counts_for_nothing(
+    world: World, publisher: str
+) -> None:
+    asked = asyncio.Event()
+
+    async def silent(peer: Peer) -> None:
+        await peer.expect("<stream:stream")
+        asked.set()
+
+    world.server._script = silent
+    await world.add(publisher)
+    for _ in range(2):
+        asked.clear()
+        if publisher == "hold":
+            await world.hold(asked)
+            continue
+        work = asyncio.create_task(world.logged_in())
+        await asked.wait()
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+    assert (await world.row()).trial is None
+    world.server._script = Peer.in_session
+    await world.logged_in()
+    assert world.auths == 1
+    assert f"{(await world.row()).trial}".startswith("good ")
+
+
 async def test_the_holder_over_restarts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.add("hold")
     noted = asyncio.Event()
@@ -276,12 +311,17 @@ async def test_a_password_that_was_accepted_is_not_noted_again(world: World) -> 
     await world.add()
     trials = Trials(world.database)
     for _ in range(2):
-        async with trials.login(await world.row()):
-            pass
+        async with trials.login(await world.row()) as begin:
+            await begin()
     good = (await world.row()).trial
     assert (good or "").startswith("good ")
+
+    async def killed() -> None:
+        async with trials.login(await world.row()) as begin:
+            await begin()
+            raise Killed
+
     for _ in range(3):
         with pytest.raises(Killed):
-            async with trials.login(await world.row()):
-                raise Killed
+            await killed()
     assert (await world.row()).trial == good

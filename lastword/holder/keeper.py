@@ -11,6 +11,7 @@ from lastword.holder.notes import Notes
 from lastword.holder.pace import Pace, backoff
 from lastword.holder.wishes import Wish
 from lastword.publishers.held_session import HeldSession
+from lastword.trials import Begin
 from models.types import now
 
 LONGEST = 30.0
@@ -22,7 +23,7 @@ STOOD = 20.0
 throw us out."""
 
 Refused = Callable[[Wish, Rejected], Awaitable[None]]
-Trial = Callable[[Wish], AbstractAsyncContextManager[None]]
+Trial = Callable[[Wish], AbstractAsyncContextManager[Begin | None]]
 
 
 class Keeper:
@@ -122,8 +123,8 @@ class Keeper:
                 await self._session.check()
 
     async def _log_in(self) -> bool:
-        async with self._trial(self.wish):
-            return await self._session.open()
+        async with self._trial(self.wish) as begin:
+            return await self._session.open(begin)
 
     async def _show(self) -> None:
         """Show what is wanted, until that is what is shown."""

@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 
 from pydantic import SecretStr
 from slixmpp.features.feature_mechanisms.stanza import Response
+from slixmpp.stanza import StreamFeatures
 from slixmpp.xmlstream import StanzaBase
 
 from lastword.errors import Deferred, LastWordError, Transient
@@ -20,6 +21,7 @@ from lastword.publishers.addresses import DirectTLS
 from lastword.publishers.dns import Directory, Record
 from lastword.publishers.scram import MECHANISMS, QuickSCRAM, usable
 from lastword.publishers.stream import FEATURES, Stream
+from lastword.trials import Begin
 
 
 class Client(Stream):
@@ -53,6 +55,7 @@ class Client(Stream):
         self._address_deadline = 0.0
         self._in_session: asyncio.Future[None] = self.while_alive(self.loop.create_future())
         self._unreached: LastWordError | None = None
+        self._begin: Begin | None = None
         self.add_filter("out", _without_equals_sign)
         self.add_event_handler("connection_failed", self._not_reached)
         self.add_event_handler("ssl_invalid_chain", self._not_trusted)
@@ -62,17 +65,22 @@ class Client(Stream):
         self.add_event_handler("session_start", self._session_offered)
         self.add_event_handler("session_resumed", self._session_offered)
 
-    async def log_in(self, address: tuple[str, int] | None, deadline: float) -> None:
+    async def log_in(
+        self, address: tuple[str, int] | None, deadline: float, begin: Begin | None = None
+    ) -> None:
         """Connect, log in, and return in session.
 
         Args:
             address: host and port to connect to, with STARTTLS unless it is a `DirectTLS`; None:
                 where DNS says.
             deadline: seconds for all of it.
+            begin: awaited once the server is known by its certificate, and before the password is
+                sent; what it raises is the end of it.
 
         Raises:
             LastWordError: it did not come to a session.
         """
+        self._begin = begin
         # An address that swallows packets must leave time for the next one.
         self._address_deadline = deadline / 3
         # With an address slixmpp would try TLS without STARTTLS first, on the same port.
@@ -104,6 +112,20 @@ class Client(Stream):
         except TimeoutError as error:
             self.event("connection_failed", error)
             return False
+
+    async def _handle_stream_features(self, features: StreamFeatures) -> bool | None:
+        is_login = "mechanisms" in features["features"] and self._is_encrypted()
+        begin, self._begin = (self._begin, None) if is_login else (None, self._begin)
+        if begin:
+            beginning = asyncio.ensure_future(begin())
+            self._tasks.add(beginning)
+            try:
+                await beginning
+            except Exception as error:  # noqa: BLE001 (whoever logs in hears of it)
+                self.fail(error)
+        if self.lost:
+            return None
+        return await super()._handle_stream_features(features)
 
     def incoming_filter(self, xml: Element) -> Element:
         if xml.tag == FEATURES:

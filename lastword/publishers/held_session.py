@@ -21,6 +21,7 @@ from lastword.publishers.pep import NONE
 from lastword.publishers.returning import return_messages
 from lastword.publishers.session import check_password, check_tls, full_jid
 from lastword.publishers.shared_status import SharedStatus
+from lastword.trials import Begin
 from models import Account
 
 _LEAVE = 2.0
@@ -74,8 +75,11 @@ class HeldSession:
         self._resumption: Resumption | None = None
         self._is_shown = False
 
-    async def open(self) -> bool:
+    async def open(self, begin: Begin | None = None) -> bool:
         """Log in, and resume the session if the server still has it.
+
+        Args:
+            begin: awaited before the password is sent.
 
         Returns:
             Whether it was resumed: what was shown has been shown all the time.
@@ -98,7 +102,7 @@ class HeldSession:
         )
         return_messages(client)
         try:
-            await client.log_in(self._address, self._deadline)
+            await client.log_in(self._address, self._deadline, begin)
         except BaseException:
             if client.is_resuming:  # Prosody says nothing where too much has queued up
                 self._resumption = None

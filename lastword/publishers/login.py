@@ -27,7 +27,7 @@ from lastword.publishers.reopening import reopened
 from lastword.publishers.resumption import Saved
 from lastword.publishers.session import full_jid, xmpp_session
 from lastword.publishers.shared_status import SharedStatus
-from lastword.trials import Trials
+from lastword.trials import Begin, Trials
 from models import Account
 
 log = logging.getLogger(__name__)
@@ -203,11 +203,12 @@ class Login(Publisher):
         account.session_memory = None
 
     @asynccontextmanager
-    async def _turn(self, account: Account, domain: str) -> AsyncIterator[None]:
+    async def _turn(self, account: Account, domain: str) -> AsyncIterator[Begin | None]:
         """Wait for one login's turn; see `xmpp_session`."""
         trial = self._trials.login(account) if self._trials else nullcontext()
-        async with self.pace.timing_within(f"{domain} (login)", self._logins.at(domain)), trial:
-            yield
+        turn = self.pace.timing_within(f"{domain} (login)", self._logins.at(domain))
+        async with turn, trial as begin:
+            yield begin
 
     async def close(self) -> None:
         """Sessions share nothing that could be closed."""

@@ -8,7 +8,6 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from secrets import token_hex
-from typing import Any
 
 from pydantic import SecretStr
 from slixmpp import JID, InvalidJID
@@ -22,6 +21,7 @@ from lastword.publishers.client import Client
 from lastword.publishers.dns import Directory
 from lastword.publishers.resumption import NotResumed, Saved
 from lastword.publishers.returning import return_messages
+from lastword.trials import Begin
 
 # At level DEBUG slixmpp logs what it sends, passwords included; all else reaches us as an error.
 logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
@@ -38,7 +38,7 @@ async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
     address: tuple[str, int] | None,
     deadline: float,
     answer_deadline: float,
-    logins: AbstractAsyncContextManager[Any],
+    logins: AbstractAsyncContextManager[Begin | None],
     directory: Directory,
     resource: str | None = None,
     saved: Saved | None = None,
@@ -52,7 +52,8 @@ async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
         address: where to connect, see `Client.log_in`; None: where DNS says.
         deadline: seconds from connecting to being in session.
         answer_deadline: seconds for the server to answer one request within the session.
-        logins: entered while logging in, so that only so many do so at once.
+        logins: entered while logging in, so that only so many do so at once; may give what is to
+            be awaited before the password is sent.
         directory: finds servers where no address is given.
         resource: ends the user's session of that name; None: a new name.
         saved: the session to resume; where the server no longer has it, a new one begins.
@@ -70,7 +71,7 @@ async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
     check_tls(tls)
     own_jid = full_jid(jid, resource or f"lastword-{token_hex(4)}")
     check_password(password)
-    async with logins:
+    async with logins as begin:
         client = Client(
             own_jid, password, tls=tls, directory=directory, answer_deadline=answer_deadline
         )
@@ -78,7 +79,7 @@ async def xmpp_session(  # noqa: PLR0913 (what all logins share comes along)
         if saved:
             resumption.prepare(client, saved)
         try:
-            await client.log_in(address, deadline)
+            await client.log_in(address, deadline, begin)
         except BaseException as error:
             await client.drop()
             if isinstance(error, LastWordError) and resumption.was_asked(client):

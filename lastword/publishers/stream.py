@@ -16,7 +16,7 @@ from slixmpp import ClientXMPP
 from slixmpp.stanza import Iq
 from slixmpp.xmlstream import StanzaBase
 
-from lastword.errors import Deferred, LastWordError, Transient
+from lastword.errors import Deferred, Transient
 from lastword.publishers import refusals
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ class Stream(ClientXMPP):
         self._secret = password
         self.credentials = _Credentials(password=password)
         self.domain: str = self.requested_jid.domain
-        self.lost: LastWordError | None = None
+        self.lost: Exception | None = None
         self._answer_deadline = answer_deadline
         self._waiting: set[asyncio.Future[Any]] = set()
         self._tasks: set[asyncio.Future[Any]] = set()
@@ -130,7 +130,7 @@ class Stream(ClientXMPP):
             self.fail(self.lost)
         return future
 
-    def fail(self, error: LastWordError) -> None:
+    def fail(self, error: Exception) -> None:
         """Declare the stream lost; the first reason given is the one that counts."""
         self.lost = self.lost or error
         for future in tuple(self._waiting):
