@@ -57,7 +57,7 @@ async def _tell_causes(
     database, settings = services.database, services.settings
     known = await cause_store.open_causes(database)
     before = await cause_store.before(database, run_id)
-    drift = await _drift(before[0]) if before else None
+    drift = await _drift_if_told(before[0]) if before else None
     flow_run = _flow_run()
     is_whole = _is_whole(flow_run.parameters)
     facts = Facts(
@@ -119,6 +119,15 @@ def _late(flow_run: FlowRun) -> timedelta | None:
     if flow_run.start_time is None or flow_run.expected_start_time is None:
         return None
     return flow_run.start_time - flow_run.expected_start_time
+
+
+async def _drift_if_told(run: Run) -> str | None:
+    """Return what `_drift` does; None, too, where Prefect's server is too busy to tell."""
+    try:
+        return await _drift(run)
+    except Exception:  # noqa: BLE001 (all other causes are known without it)
+        get_run_logger().warning("Prefect did not tell what it has recorded", exc_info=True)
+        return None
 
 
 async def _drift(run: Run) -> str | None:

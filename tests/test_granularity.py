@@ -12,6 +12,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 import pytest
+from httpx import ReadTimeout
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -36,7 +37,7 @@ from models.database import Database
 from models.types import now
 from tasks.options import RETRIES
 from tasks.sync_batch import batches
-from tasks.tell_operators import _drift
+from tasks.tell_operators import _drift, _drift_if_told
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
@@ -203,6 +204,14 @@ async def test_a_run_in_batches(database: Database, source: Scripted) -> None:
     # Another server's, as of `lastword run` while no `lastword up` was there.
     elsewhere = run_row.model_copy(update={"flow_run_id": str(UUID(int=1))})
     assert await _drift(elsewhere) is None
+    assert await with_a_busy_server(run_row) is None
+
+
+@flow
+async def with_a_busy_server(run: Run) -> str | None:
+    """What is not told is not compared: operators hear of all other causes without it."""
+    with patch("tasks.tell_operators.flow_runs_of", side_effect=ReadTimeout("busy")):
+        return await _drift_if_told(run)
 
 
 def sync_nobody() -> None:
