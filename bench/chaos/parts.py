@@ -75,10 +75,15 @@ class Part:
         if self._process:
             self._process.wait()
 
+    def ask_to_end(self) -> None:
+        """Ask it to end, as an operator does."""
+        if self._is_wanted:
+            self._is_wanted = False
+            _send(self._process, signal.SIGTERM)
+
     def end(self) -> None:
-        """Ask it to end, as an operator does, and wait for that."""
-        self._is_wanted = False
-        _send(self._process, signal.SIGTERM)
+        """Ask it to end, and wait for that."""
+        self.ask_to_end()
         with suppress(psutil.TimeoutExpired):
             if self._process:
                 self._process.wait(PATIENCE)

@@ -115,6 +115,7 @@ async def world(
             )
             stack.callback(part.end)
             crew.append(part)
+        stack.callback(_ask_to_end, crew)
         yield World(
             people=people,
             feeds=feeds,
@@ -128,6 +129,12 @@ async def world(
             workers=crew,
             logs=logs,
         )
+
+
+def _ask_to_end(parts: Sequence[Part]) -> None:
+    """Ask all before any is waited for: a worker takes its time."""
+    for part in parts:
+        part.ask_to_end()
 
 
 def _prefect(*arguments: str) -> Sequence[str]:
