@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=3, help="how many (default 3)")
     parser.add_argument("--faults", type=int, default=12, help="(default 12: each once at least)")
     parser.add_argument("--shard", type=int, default=1000, help="accounts in one (default 1000)")
-    parser.add_argument("--most", type=float, default=300, help="seconds in all (default 300)")
+    parser.add_argument("--most", type=float, default=600, help="seconds at most (default 600)")
     told = parser.parse_args(arguments)
     logging.getLogger("lastword").setLevel(logging.CRITICAL)
     failed = [seed for seed in _seeds(told) if not _chaos(seed, told)]
